@@ -1,0 +1,128 @@
+"""Model files: safetensors with a JSON header. Nothing in a file is ever executed.
+
+The safetensors metadata holds two entries: ``classicface`` is JSON with the format version, the
+class, its parameters and whatever the class adds (landmark scheme, box statistics, provenance,
+accuracy); ``crc32`` covers that text and every tensor, so that damage is told from data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicface.exceptions import DataFormatError, ModelFormatError
+
+__all__ = ["FORMAT_VERSION", "read_model", "replacing", "write_model"]
+
+FORMAT_VERSION = 1
+
+#: A model file beyond this is refused before it is read: 1 GiB.
+MAX_MODEL_BYTES = 1 << 30
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to, then rename it over `path`.
+
+    On any error the temporary file is removed and `path` keeps what it had.
+
+    Raises
+    ------
+    DataFormatError
+        The file cannot be written.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataFormatError(f"cannot be written: {reason}", path) from None
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def write_model(path: str | Path, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+    """Write a model file; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : path-like
+    header : dict
+        JSON-serialisable; ``format_version`` is added.
+    tensors : dict of str to ndarray
+    """
+    from safetensors.numpy import save
+
+    tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
+    text = json.dumps({**header, "format_version": FORMAT_VERSION}, sort_keys=True, allow_nan=False)
+    data = save(tensors, metadata={"classicface": text, "crc32": _checksum(text, tensors)})
+    with replacing(path) as partial:
+        partial.write_bytes(data)
+
+
+def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read a model file.
+
+    Returns
+    -------
+    header : dict
+    tensors : dict of str to ndarray
+
+    Raises
+    ------
+    ModelFormatError
+        The file is missing, too large, cut, damaged, foreign, or newer than this version.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    data = _read_bytes(Path(path))
+    try:
+        (length,) = struct.unpack("<Q", data[:8])
+        metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+        text, checksum = metadata["classicface"], metadata["crc32"]
+        header = json.loads(text)
+        version = header["format_version"]
+    except (struct.error, ValueError, KeyError, TypeError, RecursionError):
+        raise ModelFormatError(f"{path}: not a classicface model, or damaged") from None
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise ModelFormatError(
+            f"{path}: model format {version!r}; this version reads up to {FORMAT_VERSION}"
+        )
+    try:
+        tensors = load(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelFormatError(f"{path}: damaged model file ({error})") from None
+    if _checksum(text, tensors) != checksum:
+        raise ModelFormatError(f"{path}: damaged model file (checksum differs)")
+    return header, tensors
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_MODEL_BYTES:
+            raise ModelFormatError(f"{path}: larger than {MAX_MODEL_BYTES >> 20} MiB; not a model")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFormatError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _checksum(text: str, tensors: dict[str, NDArray[Any]]) -> str:
+    value = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        value = zlib.crc32(f"{name} {tensor.dtype.str} {tensor.shape}".encode(), value)
+        value = zlib.crc32(np.ascontiguousarray(tensor).tobytes(), value)
+    return f"{value:08x}"

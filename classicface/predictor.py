@@ -1,0 +1,256 @@
+"""LandmarkPredictor: the one interface that every technique keeps."""
+
+from __future__ import annotations
+
+import abc
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from classicface.exceptions import InvalidInputError, ModelFormatError, NotFittedError
+from classicface.persistence import write_model
+from classicface.shape.boxes import landmark_box
+from classicface.shape.schemes import LandmarkScheme, get_scheme
+from classicface.validation import check_boxes, check_image, check_integer, check_landmarks
+
+__all__ = ["LandmarkPredictor", "Progress", "n_threads"]
+
+#: Called during long work with the fraction done (0 to 1) and a short text.
+Progress = Callable[[float, str], None]
+
+Self = TypeVar("Self", bound="LandmarkPredictor")
+
+
+def n_threads(n_jobs: int | None) -> int:
+    """Return the number of threads that `n_jobs` asks for; None means every core."""
+    if n_jobs is None:
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+    return check_integer(n_jobs, "n_jobs", 1, 1024)
+
+
+class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
+    """Base of every landmark predictor; a scikit-learn estimator.
+
+    A subclass stores its parameters in ``__init__`` and implements `_fit`, `_predict`, `_state` and
+    `_restore`. Once fitted it is immutable: predicting writes nothing to ``self``, so one predictor
+    serves any number of threads.
+
+    Attributes
+    ----------
+    scheme_ : LandmarkScheme
+        The meaning of the points; set by `fit`.
+    provenance_ : dict
+        Where the model comes from: data, licence, seed, versions.
+    accuracy_ : dict
+        Accuracy measured on held-out data, if any was.
+    """
+
+    scheme_: LandmarkScheme
+    provenance_: dict[str, Any]
+    accuracy_: dict[str, Any]
+
+    def fit(
+        self: Self,
+        images: Any,
+        landmarks: ArrayLike | None = None,
+        boxes: ArrayLike | None = None,
+        *,
+        scheme: LandmarkScheme | str | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Train on annotated faces, one face a picture.
+
+        Parameters
+        ----------
+        images : sequence of ndarray, or LandmarkDataset
+            Pictures as `classicface.validation.check_image` takes them. A data set brings its own
+            landmarks, boxes and scheme; those given here go first.
+        landmarks : array-like, shape (n_images, n_landmarks, 2), optional
+            (x, y) in pixels; NaN marks a missing point.
+        boxes : array-like, shape (n_images, 4), optional
+            Landmark boxes as they will be met at prediction; by default the
+            tight boxes of the landmarks.
+        scheme : LandmarkScheme or str, optional
+            The meaning of the points; by default told from their number.
+        progress : callable, optional
+            Called with the fraction done and a short text.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            Nothing to learn from, or inputs that do not fit together.
+        """
+        if landmarks is None:
+            landmarks = getattr(images, "landmarks", None)
+            boxes = getattr(images, "boxes", None) if boxes is None else boxes
+            scheme = getattr(images, "scheme", None) if scheme is None else scheme
+            images = getattr(images, "images", images)
+        if landmarks is None:
+            raise InvalidInputError("fit needs landmarks, or a LandmarkDataset in place of images")
+        points = check_landmarks(landmarks)
+        if points.ndim != 3 or len(points) == 0 or len(points) != len(images):
+            raise InvalidInputError(
+                f"{len(images)} images and landmarks of shape {points.shape}; expected"
+                " (n_images, n_landmarks, 2) with at least one image"
+            )
+        pictures = [check_image(image) for image in images]
+        chosen = get_scheme(scheme if scheme is not None else points.shape[1])
+        if chosen.n_landmarks != points.shape[1]:
+            raise InvalidInputError(
+                f"scheme {chosen.name} has {chosen.n_landmarks} points, the landmarks"
+                f" have {points.shape[1]}"
+            )
+        tight = landmark_box(points) if boxes is None else boxes
+        starts = check_boxes(np.nan_to_num(tight) if boxes is None else tight)
+        if len(starts) != len(points):
+            raise InvalidInputError(f"{len(starts)} boxes for {len(points)} images")
+        self.scheme_ = chosen
+        self.provenance_ = {}
+        self.accuracy_ = {}
+        self._fit(pictures, points, starts, progress or _silent)
+        return self
+
+    def predict(self, image: ArrayLike, boxes: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Find the landmarks of the faces of one picture.
+
+        Parameters
+        ----------
+        image : array-like
+            Grey, RGB or RGBA; see `classicface.validation.check_image`.
+        boxes : array-like, shape (n_faces, 4), optional
+            Landmark boxes x0, y0, x1, y1, as a detector of `classicface.detect` gives them;
+            by default the whole picture is taken for one.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_faces, n_landmarks, 2)
+            (x, y) in pixels of the picture.
+        """
+        self._check_fitted()
+        picture = check_image(image)
+        if boxes is None:
+            boxes = [[0, 0, picture.shape[1], picture.shape[0]]]
+        return self._predict(picture, check_boxes(boxes, picture.shape))
+
+    def predict_many(
+        self, images: Sequence[ArrayLike], boxes: ArrayLike, *, n_jobs: int | None = None
+    ) -> NDArray[np.float32]:
+        """Find the landmarks of many pictures with one face each, on all cores.
+
+        Parameters
+        ----------
+        images : sequence of array-like
+        boxes : array-like, shape (n_images, 4)
+            One landmark box a picture.
+        n_jobs : int, optional
+            Threads; by default as many as there are cores. The result does not depend on it.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_images, n_landmarks, 2)
+        """
+        self._check_fitted()
+        checked = check_boxes(boxes)
+        if len(checked) != len(images):
+            raise InvalidInputError(f"{len(checked)} boxes for {len(images)} images")
+        result = np.empty((len(images), self.scheme_.n_landmarks, 2), np.float32)
+        workers = min(n_threads(n_jobs), max(1, len(images)))
+
+        def work(start: int) -> None:
+            for i in range(start, len(images), workers):
+                result[i] = self.predict(images[i], checked[i])[0]
+
+        if workers == 1:
+            work(0)
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(work, range(workers)))
+        return result
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a safetensors file; `classicface.load` reads it back.
+
+        The same model gives the same bytes. Nothing is left behind when writing fails.
+        """
+        self._check_fitted()
+        header, tensors = self._state()
+        common = {
+            "class": type(self).__name__,
+            "params": self.get_params(deep=False),
+            "scheme": self.scheme_.to_dict(),
+            "provenance": self.provenance_,
+            "accuracy": self.accuracy_,
+        }
+        write_model(path, {**common, **header}, tensors)
+
+    @classmethod
+    def from_state(
+        cls: type[Self], header: dict[str, Any], tensors: dict[str, NDArray[Any]]
+    ) -> Self:
+        """Rebuild a predictor from what `classicface.persistence.read_model` returned.
+
+        Raises
+        ------
+        ModelFormatError
+            The content is not what `save` writes.
+        """
+        try:
+            predictor = cls(**header["params"])
+            predictor.scheme_ = LandmarkScheme.from_dict(header["scheme"])
+            predictor.provenance_ = dict(header["provenance"])
+            predictor.accuracy_ = dict(header["accuracy"])
+            predictor._restore(header, tensors)
+        except ModelFormatError:
+            raise
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise ModelFormatError(f"damaged {cls.__name__} model: {error!r}") from None
+        return predictor
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "scheme_")
+
+    def _check_fitted(self) -> None:
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(
+                f"this {type(self).__name__} is not fitted; call fit, or classicface.load a model"
+            )
+
+    @abc.abstractmethod
+    def _fit(
+        self,
+        images: list[NDArray[np.uint8]],
+        landmarks: NDArray[np.float32],
+        boxes: NDArray[np.float32],
+        progress: Progress,
+    ) -> None:
+        """Train on checked inputs: grey pictures, (n, n_landmarks, 2), (n, 4)."""
+
+    @abc.abstractmethod
+    def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict on a checked grey picture and checked boxes; must not write to self."""
+
+    @abc.abstractmethod
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what the class adds to the header, and the tensors."""
+
+    @abc.abstractmethod
+    def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+        """Set the fitted attributes from a header and tensors; check every shape and range."""
+
+
+def _silent(fraction: float, text: str) -> None:
+    """Report nothing."""

@@ -1,0 +1,1 @@
+"""Geometry of landmarks: similarity transforms, boxes, schemes."""
