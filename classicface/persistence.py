@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.exceptions import DataFormatError, ModelFormatError
+from classicface.exceptions import DataFormatError, InvalidInputError, ModelFormatError
 
 __all__ = ["FORMAT_VERSION", "read_model", "replacing", "write_model"]
 
@@ -27,6 +27,9 @@ FORMAT_VERSION = 1
 
 #: A model file beyond this is refused before it is read: 1 GiB.
 MAX_MODEL_BYTES = 1 << 30
+
+#: A header beyond this is refused before it is parsed: 16 MiB, far above what any model needs.
+MAX_HEADER_BYTES = 1 << 24
 
 
 @contextlib.contextmanager
@@ -41,6 +44,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         The file cannot be written.
     """
     path = Path(path)
+    if not path.name or "\0" in path.name:
+        raise DataFormatError("cannot be written: not the name of a file", path)
     partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield partial
@@ -60,16 +65,45 @@ def write_model(path: str | Path, header: dict[str, Any], tensors: dict[str, NDA
     ----------
     path : path-like
     header : dict
-        JSON-serialisable; ``format_version`` is added.
+        JSON-serialisable, NumPy's numbers too; ``format_version`` is added.
     tensors : dict of str to ndarray
+
+    Raises
+    ------
+    InvalidInputError
+        The header holds what JSON cannot: NaN, a generator, any other object.
+    DataFormatError
+        The file cannot be written.
     """
     from safetensors.numpy import save
 
-    tensors = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    text = json.dumps({**header, "format_version": FORMAT_VERSION}, sort_keys=True, allow_nan=False)
+    tensors = {name: np.asarray(tensors[name], order="C") for name in sorted(tensors)}
+    header = {**header, "format_version": FORMAT_VERSION}
+    try:
+        text = json.dumps(header, sort_keys=True, allow_nan=False, default=_plain_number)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"the model cannot be saved: {error}; its parameters must be plain numbers, texts,"
+            " lists or None (a seed rather than a generator)"
+        ) from None
     data = save(tensors, metadata={"classicface": text, "crc32": _checksum(text, tensors)})
     with replacing(path) as partial:
-        partial.write_bytes(data)
+        partial.write_bytes(_in_fixed_order(data))
+
+
+def _in_fixed_order(data: bytes) -> bytes:
+    """Sort the entries of a safetensors header, which the library writes in random order."""
+    (length,) = struct.unpack("<Q", data[:8])
+    entries = json.loads(data[8 : 8 + length])
+    header = json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors start at a multiple of 8
+    return struct.pack("<Q", len(header)) + header + data[8 + length :]
+
+
+def _plain_number(value: object) -> int | float | bool:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is not a plain value")
 
 
 def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -91,6 +125,8 @@ def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]
     data = _read_bytes(Path(path))
     try:
         (length,) = struct.unpack("<Q", data[:8])
+        if length > MAX_HEADER_BYTES:
+            raise ValueError("no model has such a header")
         metadata = json.loads(data[8 : 8 + length])["__metadata__"]
         text, checksum = metadata["classicface"], metadata["crc32"]
         header = json.loads(text)
@@ -112,6 +148,8 @@ def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]
 
 def _read_bytes(path: Path) -> bytes:
     try:
+        if not path.is_file():
+            raise ModelFormatError(f"{path}: no such file")
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise ModelFormatError(f"{path}: larger than {MAX_MODEL_BYTES >> 20} MiB; not a model")
         return path.read_bytes()

@@ -55,6 +55,9 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         Accuracy measured on held-out data, if any was.
     """
 
+    #: Parameters that do not shape the model; they are not saved.
+    _transient_params: tuple[str, ...] = ("n_jobs",)
+
     scheme_: LandmarkScheme
     provenance_: dict[str, Any]
     accuracy_: dict[str, Any]
@@ -190,7 +193,11 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         header, tensors = self._state()
         common = {
             "class": type(self).__name__,
-            "params": self.get_params(deep=False),
+            "params": {
+                name: None if isinstance(value, np.random.Generator) else value
+                for name, value in self.get_params(deep=False).items()
+                if name not in self._transient_params
+            },
             "scheme": self.scheme_.to_dict(),
             "provenance": self.provenance_,
             "accuracy": self.accuracy_,

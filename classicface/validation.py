@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -45,7 +46,10 @@ def check_image(image: ArrayLike) -> NDArray[np.uint8]:
     InvalidInputError
         Empty, too large, of another shape or type, or with values out of range.
     """
-    array = np.asarray(image)
+    try:
+        array = np.asarray(image)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"image is not a regular array: {error}") from None
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
@@ -69,7 +73,7 @@ def check_image(image: ArrayLike) -> NDArray[np.uint8]:
 def _to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # of either byte order
         return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
@@ -185,9 +189,11 @@ def check_landmarks(
 
 def _as_float(values: ArrayLike, name: str) -> NDArray[np.float32]:
     try:
+        if np.iscomplexobj(values):
+            raise TypeError("complex numbers")
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(values, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInputError(f"{name} are not a regular array of numbers: {error}") from None
 
 
@@ -225,9 +231,12 @@ def check_integer(value: object, name: str, low: int, high: int | None = None) -
 
 
 def check_number(value: object, name: str, low: float, high: float = math.inf) -> float:
-    """Return `value` as a float within [low, high], or raise InvalidInputError naming it."""
-    valid = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not valid or not low <= float(value) <= high:  # type: ignore[arg-type]
+    """Return `value` as a finite float within [low, high], or raise InvalidInputError naming it."""
+    number = math.nan
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):  # an integer beyond any float
+            number = float(value)
+    if not (math.isfinite(number) and low <= number <= high):
         limits = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise InvalidInputError(f"{name} is {value!r}; expected a number {limits}")
-    return float(value)  # type: ignore[arg-type]
+    return number

@@ -1,0 +1,1 @@
+"""Cascades of regressors over shape-indexed pixels."""

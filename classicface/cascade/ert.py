@@ -1,0 +1,279 @@
+"""ERTFitter: an ensemble of regression trees over shape-indexed pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicface.cascade.forest import Cascade
+from classicface.exceptions import InvalidInputError
+from classicface.image.patch import face_patch
+from classicface.predictor import LandmarkPredictor, Progress, n_threads
+from classicface.shape.boxes import box_centers_sides
+from classicface.validation import check_integer, check_number
+
+__all__ = ["PRESETS", "ERTFitter"]
+
+#: What the presets change of the defaults of `ERTFitter`.
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"oversampling": 10, "n_candidates": 20, "node_samples": 4096, "n_starts": 1},
+    "default": {},
+    "accurate": {"oversampling": 40, "n_candidates": 40, "n_starts": 9},
+}
+
+
+class ERTFitter(LandmarkPredictor):
+    """Cascade of gradient-boosted regression trees.
+
+    The method of Kazemi and Sullivan (One millisecond face alignment with an ensemble of regression
+    trees, CVPR 2014) with changes: training starts near the mean shape under jittered boxes; after
+    each stage the shapes are disturbed by fresh noise of the size of what is left; every
+    threshold of a pixel pair is tried; splits are scored in the leading directions of the
+    residuals; leaves are int8 steps in a residual basis; pixels come from a patch of one face
+    size, so neither the resolution of a picture nor the detector matters.
+
+    Parameters
+    ----------
+    n_stages : int, default 10
+        Stages of the cascade; the pixels are read anew in each.
+    n_trees : int, default 500
+        Trees a stage.
+    depth : int, default 4
+        Levels of splits in a tree.
+    shrinkage : float, default 0.1
+        What share of its leaf's mean residual each tree takes (the paper's nu).
+    oversampling : int, default 20
+        Starting shapes drawn for each face.
+    n_pixels : int, default 400
+        Pixels read in each stage.
+    n_candidates : int, default 20
+        Pixel pairs tried at each split, each with every threshold.
+    node_samples : int, default 8192
+        At most so many samples score the splits of a node.
+    min_leaf : int, default 1
+        Least number of samples in a child.
+    distance_prior : float, default 0.1
+        Pairs are drawn with probability exp(-distance / prior); in sides of the box.
+    padding : float, default 0.0
+        How far around the mean shape pixels are drawn; in sides of the box.
+    n_directions : int, default 32
+        Principal directions of the residuals that the leaves hold, at least 16.
+    shift_jitter, scale_jitter : float, default 0.09
+        Standard deviations of the starts' shift (in sides of the box) and of their scale
+        (logarithm).
+    rotation_jitter : float, default 10
+        Standard deviation of the starts' rotation in degrees.
+    noise : float, default 0.3
+        Size of the fresh noise after each stage, relative to what is left to the truth.
+    light_jitter : float, default 0.25
+        Standard deviation of the contrast (logarithm) of training samples.
+    face_size : int, default 80
+        Side of the landmark box in the patch that pixels are read from, in pixels.
+    margin : float, default 0.5
+        What the patch keeps around the box, in sides of the box.
+    n_starts : int, default 1
+        Prediction runs from so many starts around the box and takes the median.
+    time_budget : float, optional
+        Seconds that training may take: fewer pairs are tried at each split to keep within it, and
+        the cascade ends with the stage that exhausts it.
+    checkpoint : str, optional
+        A file where each finished stage is saved; training resumes from it, to the same
+        model, and removes it at the end.
+    random_state : int or numpy.random.Generator, optional
+        The same seed gives the same model, bit for bit, on any number of threads.
+    n_jobs : int, optional
+        Threads for training; by default one a core.
+
+    Attributes
+    ----------
+    cascade_ : Cascade
+        The fitted trees.
+    train_error_ : list of float
+        Mean distance of the training samples to the truth after each stage,
+        in sides of the box.
+    """
+
+    _transient_params = ("checkpoint", "n_jobs", "time_budget")
+
+    cascade_: Cascade
+    train_error_: list[float]
+
+    def __init__(
+        self,
+        n_stages: int = 10,
+        n_trees: int = 500,
+        depth: int = 4,
+        shrinkage: float = 0.1,
+        oversampling: int = 20,
+        n_pixels: int = 400,
+        n_candidates: int = 20,
+        node_samples: int = 8192,
+        min_leaf: int = 1,
+        distance_prior: float = 0.1,
+        padding: float = 0.0,
+        n_directions: int = 32,
+        shift_jitter: float = 0.09,
+        scale_jitter: float = 0.09,
+        rotation_jitter: float = 10.0,
+        noise: float = 0.3,
+        light_jitter: float = 0.25,
+        face_size: int = 80,
+        margin: float = 0.5,
+        n_starts: int = 1,
+        time_budget: float | None = None,
+        checkpoint: str | None = None,
+        random_state: int | np.random.Generator | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_stages = n_stages
+        self.n_trees = n_trees
+        self.depth = depth
+        self.shrinkage = shrinkage
+        self.oversampling = oversampling
+        self.n_pixels = n_pixels
+        self.n_candidates = n_candidates
+        self.node_samples = node_samples
+        self.min_leaf = min_leaf
+        self.distance_prior = distance_prior
+        self.padding = padding
+        self.n_directions = n_directions
+        self.shift_jitter = shift_jitter
+        self.scale_jitter = scale_jitter
+        self.rotation_jitter = rotation_jitter
+        self.noise = noise
+        self.light_jitter = light_jitter
+        self.face_size = face_size
+        self.margin = margin
+        self.n_starts = n_starts
+        self.time_budget = time_budget
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    @classmethod
+    def from_preset(cls, preset: str, **parameters: Any) -> ERTFitter:
+        """Make an unfitted ERTFitter from a preset.
+
+        Parameters
+        ----------
+        preset : {"fast", "default", "accurate"}
+        **parameters
+            Parameters that go before those of the preset.
+
+        Raises
+        ------
+        InvalidInputError
+            No such preset.
+        """
+        if preset not in PRESETS:
+            raise InvalidInputError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
+        return cls(**{**PRESETS[preset], **parameters})
+
+    def estimate_memory(self, n_faces: int, n_landmarks: int = 68) -> int:
+        """Estimate the peak memory of training, in bytes.
+
+        Parameters
+        ----------
+        n_faces : int
+            Training faces, mirror images included.
+        n_landmarks : int, default 68
+        """
+        self._check_params()
+        patch_side = round(self.face_size * (1 + 2 * self.margin)) + 2
+        n_samples = n_faces * self.oversampling
+        n_dims = max(16, min(self.n_directions, 2 * n_landmarks))
+        # Per sample: pixels; shapes, residuals and their temporaries; coefficients.
+        per_sample = self.n_pixels + 4 * (2 * n_landmarks) * 5 + 4 * n_dims * 4 + 32
+        pairs = 8 * self.n_pixels**2 * 4
+        interpreter = 300_000_000
+        return int(n_faces * 2 * patch_side**2 + n_samples * per_sample + pairs + interpreter)
+
+    def _check_params(self) -> None:
+        for name, low, high in _INTEGERS:
+            check_integer(getattr(self, name), name, low, high)
+        for name, least, most in _NUMBERS:
+            check_number(getattr(self, name), name, least, most)
+        if self.time_budget is not None:
+            check_number(self.time_budget, "time_budget", 1.0)
+
+    def _fit(
+        self,
+        images: list[NDArray[np.uint8]],
+        landmarks: NDArray[np.float32],
+        boxes: NDArray[np.float32],
+        progress: Progress,
+    ) -> None:
+        from classicface.cascade.trainer import train_cascade
+
+        self._check_params()
+        self.cascade_, self.train_error_ = train_cascade(
+            images,
+            landmarks,
+            boxes,
+            self.get_params(deep=False),
+            n_threads(self.n_jobs),
+            progress,
+        )
+
+    def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        centers, sides = box_centers_sides(boxes)
+        result = np.empty((len(boxes), *self.cascade_.mean_shape.shape), np.float32)
+        spread = _START_OFFSETS[: self.n_starts]
+        for i in range(len(boxes)):
+            side = float(sides[i])
+            patch = face_patch(image, centers[i], side, self.face_size, self.margin)
+            scales = (side * patch.scale.mean()) * spread[:, 2]
+            places = patch.from_image(centers[i] + side * spread[:, :2])
+            starts = self.cascade_.mean_shape * scales[:, None, None] + places[:, None]
+            shapes = self.cascade_.run(patch.pixels, starts.astype(np.float32))
+            result[i] = patch.to_image(shapes[0] if len(shapes) == 1 else np.median(shapes, axis=0))
+        return result
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {"train_error": self.train_error_}, self.cascade_.tensors()
+
+    def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+        self._check_params()
+        self.train_error_ = [float(error) for error in header["train_error"]]
+        self.cascade_ = Cascade.from_tensors(tensors, self.scheme_.n_landmarks)
+
+
+_INTEGERS = [
+    ("n_stages", 1, 1000),
+    ("n_trees", 1, 100_000),
+    ("depth", 1, 10),
+    ("oversampling", 1, 10_000),
+    ("n_pixels", 2, 4096),
+    ("n_candidates", 1, 10_000),
+    ("node_samples", 1, 10_000_000),
+    ("min_leaf", 1, 1_000_000),
+    ("n_directions", 16, 4096),
+    ("face_size", 8, 1024),
+    ("n_starts", 1, 25),
+]
+
+_NUMBERS = [
+    ("shrinkage", 1e-6, 1.0),
+    ("distance_prior", 1e-3, 1e3),
+    ("padding", 0.0, 1.0),
+    ("shift_jitter", 0.0, 0.4),
+    ("scale_jitter", 0.0, 0.4),
+    ("rotation_jitter", 0.0, 60.0),
+    ("noise", 0.0, 1.0),
+    ("light_jitter", 0.0, 1.0),
+    ("margin", 0.0, 2.0),
+]
+
+
+def _start_offsets(count: int) -> NDArray[np.float64]:
+    """Return shifts (in sides) and scales of starts: the box itself, then a sunflower around it."""
+    order = np.arange(count)
+    radius = 0.06 * np.sqrt(order / 8)
+    angle = order * np.pi * (3 - np.sqrt(5))
+    scale = 1 + 0.05 * np.sin(order * 2.4)
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
+
+
+_START_OFFSETS = _start_offsets(25)

@@ -1,0 +1,146 @@
+"""The tree cascade that predicts: its arrays, their checks, and running it on a patch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicface.cascade._kernels import predict_shapes
+from classicface.exceptions import ModelFormatError
+
+__all__ = ["Cascade"]
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """A trained cascade of S stages with T trees each; see Kazemi and Sullivan 2014.
+
+    Parameters
+    ----------
+    mean_shape : ndarray of float32, shape (L, 2)
+        Where the landmarks lie on average, for a box with its centre at 0 and side 1.
+    anchors : ndarray of int16, shape (S, P)
+        The landmark that each pixel is tied to.
+    offsets : ndarray of float32, shape (S, P, 2)
+        From the landmark to the pixel, in the frame of the mean shape.
+    splits : ndarray of int16, shape (S, T, 2**depth - 1, 3)
+        Pixel a, pixel b and threshold, in breadth-first order.
+    leaves : ndarray of int8, shape (S, T, 2**depth, K)
+        Steps along the stage's residual directions.
+    directions : ndarray of float32, shape (S, 2 L, K)
+        The residual directions (x and y of each landmark in turn), times the leaves' scales.
+    """
+
+    mean_shape: NDArray[np.float32]
+    anchors: NDArray[np.int16]
+    offsets: NDArray[np.float32]
+    splits: NDArray[np.int16]
+    leaves: NDArray[np.int8]
+    directions: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        centered = self.mean_shape - self.mean_shape.mean(axis=0)
+        spread = float(np.sum(centered.astype(np.float64) ** 2))
+        object.__setattr__(self, "_centered", np.ascontiguousarray(centered, np.float32))
+        object.__setattr__(self, "_inverse_norm", np.float32(1.0 / max(spread, 1e-12)))
+
+    @property
+    def depth(self) -> int:
+        """Levels of splits in each tree."""
+        return int(self.leaves.shape[2]).bit_length() - 1
+
+    @property
+    def n_stages(self) -> int:
+        """Number of stages."""
+        return int(self.splits.shape[0])
+
+    def run(self, patch: NDArray[np.uint8], starts: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Refine starting shapes on a patch.
+
+        Parameters
+        ----------
+        patch : ndarray of uint8, shape (height, width)
+        starts : ndarray of float32, shape (n, L, 2)
+            In patch coordinates; overwritten.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, L, 2)
+        """
+        predict_shapes(
+            patch,
+            starts,
+            self._centered,  # type: ignore[attr-defined]
+            self._inverse_norm,  # type: ignore[attr-defined]
+            self.anchors,
+            self.offsets,
+            self.splits,
+            self.leaves,
+            self.directions,
+            self.depth,
+        )
+        return starts
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays by name, as they are stored."""
+        return {name: getattr(self, name) for name in _LAYOUT}
+
+    @classmethod
+    def from_tensors(cls, tensors: dict[str, NDArray[Any]], n_landmarks: int) -> Cascade:
+        """Build a cascade from stored arrays; every shape, type and index is checked.
+
+        The kernels read without bounds checks, so nothing unchecked may reach them.
+
+        Raises
+        ------
+        ModelFormatError
+            An array is missing, of another type or shape, or points outside the others.
+        """
+        arrays = {}
+        for name, (dtype, ndim) in _LAYOUT.items():
+            array = tensors.get(name)
+            if array is None or array.dtype != dtype or array.ndim != ndim:
+                raise ModelFormatError(f"damaged cascade: {name} is missing or of another type")
+            arrays[name] = np.ascontiguousarray(array)
+        cascade = cls(**arrays)
+        cascade._check(n_landmarks)
+        return cascade
+
+    def _check(self, n_landmarks: int) -> None:
+        n_stages, n_pixels = self.anchors.shape
+        n_trees, n_leaves, n_dims = self.leaves.shape[1:]
+        expected = {
+            "mean_shape": (n_landmarks, 2),
+            "anchors": (n_stages, n_pixels),
+            "offsets": (n_stages, n_pixels, 2),
+            "splits": (n_stages, n_trees, n_leaves - 1, 3),
+            "leaves": (n_stages, n_trees, 1 << self.depth, n_dims),
+            "directions": (n_stages, 2 * n_landmarks, n_dims),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape or 0 in shape:
+                raise ModelFormatError(
+                    f"damaged cascade: {name} has shape {getattr(self, name).shape},"
+                    f" expected {shape}"
+                )
+        pixels = self.splits[..., :2]
+        if pixels.min() < 0 or pixels.max() >= n_pixels:
+            raise ModelFormatError("damaged cascade: a split points to a pixel that is not there")
+        if self.anchors.min() < 0 or self.anchors.max() >= n_landmarks:
+            raise ModelFormatError("damaged cascade: a pixel is tied to a landmark out of range")
+        for name in ("mean_shape", "offsets", "directions"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ModelFormatError(f"damaged cascade: {name} holds NaN or infinity")
+
+
+_LAYOUT = {
+    "mean_shape": (np.float32, 2),
+    "anchors": (np.int16, 2),
+    "offsets": (np.float32, 3),
+    "splits": (np.int16, 4),
+    "leaves": (np.int8, 4),
+    "directions": (np.float32, 3),
+}

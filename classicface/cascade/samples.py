@@ -1,0 +1,130 @@
+"""The samples that a cascade trains on: faces under many starting shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from classicface.image.patch import face_patch
+from classicface.shape.boxes import box_centers_sides
+
+__all__ = ["FacePatches", "Samples", "draw_samples"]
+
+
+@dataclass(frozen=True)
+class FacePatches:
+    """The patches of all training faces, in one array.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (n_faces, height, width)
+        Padded below and to the right.
+    heights, widths : ndarray of int, shape (n_faces,)
+        What of each patch is picture.
+    truth : ndarray of float32, shape (n_faces, L, 2)
+        The landmarks in patch coordinates.
+    centers : ndarray, shape (n_faces, 2)
+        The centres of the boxes in patch coordinates.
+    sides : ndarray, shape (n_faces,)
+        The sides of the boxes in patch pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    heights: NDArray[np.int64]
+    widths: NDArray[np.int64]
+    truth: NDArray[np.float32]
+    centers: NDArray[np.float64]
+    sides: NDArray[np.float64]
+
+    @classmethod
+    def cut(
+        cls,
+        images: list[NDArray[np.uint8]],
+        landmarks: NDArray[np.float32],
+        boxes: NDArray[np.float32],
+        face_size: int,
+        margin: float,
+    ) -> FacePatches:
+        """Cut the patch of each face out of its picture."""
+        centers, sides = box_centers_sides(boxes)
+        patches = [
+            face_patch(image, center, float(side), face_size, margin)
+            for image, center, side in zip(images, centers, sides, strict=True)
+        ]
+        heights = np.array([patch.pixels.shape[0] for patch in patches])
+        widths = np.array([patch.pixels.shape[1] for patch in patches])
+        pixels = np.zeros((len(patches), heights.max(), widths.max()), np.uint8)
+        for i, patch in enumerate(patches):
+            pixels[i, : heights[i], : widths[i]] = patch.pixels
+        return cls(
+            pixels,
+            heights,
+            widths,
+            np.stack([p.from_image(q) for p, q in zip(patches, landmarks, strict=True)]),
+            np.stack([p.from_image(c) for p, c in zip(patches, centers, strict=True)]).astype(
+                np.float64
+            ),
+            sides * np.array([patch.scale.mean() for patch in patches]),
+        )
+
+    def mean_shape(self) -> NDArray[np.float32]:
+        """Return the mean of the landmarks relative to the boxes (centre 0, side 1)."""
+        relative = (self.truth - self.centers[:, None]) / self.sides[:, None, None]
+        return relative.mean(axis=0).astype(np.float32)
+
+
+@dataclass
+class Samples:
+    """Faces under their current shapes.
+
+    Parameters
+    ----------
+    faces : ndarray of int32, shape (N,)
+        The face of each sample.
+    shapes : ndarray of float32, shape (N, L, 2)
+        The current shapes in patch coordinates.
+    """
+
+    faces: NDArray[np.int32]
+    shapes: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+
+def draw_samples(
+    patches: FacePatches,
+    mean_shape: NDArray[np.float32],
+    oversampling: int,
+    jitter: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> Samples:
+    """Place the mean shape on every face `oversampling` times, near where its box says.
+
+    Starting near the mean, as prediction does, teaches more than starting from other people's
+    shapes; the jitter stands for the errors of detectors and for faces that are turned.
+
+    Parameters
+    ----------
+    patches : FacePatches
+    mean_shape : ndarray of float32, shape (L, 2)
+    oversampling : int
+    jitter : tuple of float
+        Standard deviations: shift in sides of the box, scale as a logarithm, rotation in degrees.
+        Draws are cut at 2.5 standard deviations.
+    rng : numpy.random.Generator
+    """
+    n_faces = len(patches.sides)
+    faces = np.tile(np.arange(n_faces, dtype=np.int32), oversampling)
+    shift, scale, rotation = jitter
+    noise = np.clip(rng.standard_normal((len(faces), 4)), -2.5, 2.5)
+    sides = patches.sides[faces]
+    centers = patches.centers[faces] + noise[:, :2] * shift * sides[:, None]
+    sides = sides * np.exp(noise[:, 2] * scale)
+    angles = np.deg2rad(noise[:, 3] * rotation)
+    cos, sin = (sides * np.cos(angles))[:, None], (sides * np.sin(angles))[:, None]
+    x, y = mean_shape[:, 0], mean_shape[:, 1]
+    shapes = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) + centers[:, None]
+    return Samples(faces, shapes.astype(np.float32))

@@ -1,0 +1,182 @@
+"""``classicface train TECHNIQUE``: from annotated faces to a model file."""
+
+from __future__ import annotations
+
+import difflib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from classicface.cli import common
+from classicface.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from classicface.data.dataset import LandmarkDataset
+    from classicface.predictor import LandmarkPredictor
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Train a model on annotated faces.")
+
+Data = Annotated[
+    list[Path], typer.Argument(help="Annotated faces: folders, dlib XML, CSV or .npz files.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
+]
+Boxes = Annotated[
+    str,
+    typer.Option(
+        help="Boxes to start from: [bold]auto[/bold] (boxes.csv where there is one),"
+        " [bold]landmarks[/bold], or a CSV file."
+    ),
+]
+Scheme = Annotated[
+    str | None, typer.Option(help="Landmark scheme: a name, or the JSON file of your own.")
+]
+Mirror = Annotated[bool, typer.Option("--mirror/--no-mirror", help="Add mirrored faces.")]
+SkipFaulty = Annotated[
+    bool, typer.Option("--skip-faulty", help="Leave out faulty faces; otherwise the first stops.")
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
+Jobs = Annotated[int | None, typer.Option(help="Threads; by default one a core.")]
+Terms = Annotated[
+    str | None, typer.Option(help="Terms of use, kept in the model: those of your data.")
+]
+
+
+#: Parameters that are set by an option of their own.
+OWN_OPTIONS = {
+    "checkpoint": "--checkpoint",
+    "n_jobs": "--jobs",
+    "random_state": "--seed",
+    "time_budget": "--time-budget",
+}
+
+
+@app.callback()
+def _group() -> None:
+    """Train a model on annotated faces."""
+
+
+def ert(
+    data: Data,
+    output: Output,
+    preset: Annotated[str, typer.Option(help="fast, default or accurate.")] = "default",
+    settings: Settings = None,
+    boxes: Boxes = "auto",
+    scheme: Scheme = None,
+    mirror: Mirror = True,
+    skip_faulty: SkipFaulty = False,
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="Stop growing after about so long: 90s, 10m, 1h30m.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", "--resume", help="Save each stage there; resume from it."),
+    ] = None,
+    terms: Terms = None,
+) -> None:
+    """Train a cascade of regression trees (Kazemi and Sullivan, 2014).
+
+    Example: [bold]classicface train ert faces/train -o mine.safetensors --preset fast --set
+    n_trees=200 --time-budget 10m[/bold]
+    """
+    from classicface.cascade.ert import ERTFitter
+
+    chosen = common.parse_settings(settings or [])
+    check_names(chosen, ERTFitter().get_params())
+    chosen.update(random_state=seed, n_jobs=jobs)
+    if time_budget is not None:
+        chosen["time_budget"] = common.parse_duration(time_budget)
+    if checkpoint is not None:
+        common.check_writable(checkpoint)
+        chosen["checkpoint"] = str(checkpoint)
+    fitter = ERTFitter.from_preset(preset, **chosen)
+    fitter.estimate_memory(1)  # refuses bad parameters before the pictures are read
+    common.check_writable(output)
+    dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
+    if mirror:
+        dataset = with_mirror(dataset)
+    needed = fitter.estimate_memory(len(dataset), dataset.scheme.n_landmarks)
+    memory = common.size_text(needed)
+    common.say(f"{len(dataset)} faces to train on; about {memory} of memory at the peak")
+    options = [f"--preset {preset}", *(f"--set {setting}" for setting in settings or [])]
+    options += [f"--boxes {Path(boxes).name}"] * (boxes != "auto")
+    options += [] if mirror else ["--no-mirror"]
+    options += [f"--seed {seed}"]
+    options += [f"--time-budget {time_budget}"] * (time_budget is not None)
+    train(fitter, dataset, output, provenance("ert", data, options, seed, terms))
+
+
+app.command("ert", help=common.help_text(ert))(ert)
+
+
+def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
+    """Refuse parameters that a technique does not have, with the nearest that it has.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    for name in chosen:
+        if name in OWN_OPTIONS:
+            raise InvalidInputError(f"--set {name}: use {OWN_OPTIONS[name]}")
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+            raise InvalidInputError(f"--set {name}: no such parameter; {hint}")
+
+
+def with_mirror(dataset: LandmarkDataset) -> LandmarkDataset:
+    """Add the mirror images, where the scheme knows how its points mirror."""
+    if dataset.scheme.mirror:
+        return dataset.with_mirror()
+    common.say(
+        f"scheme {dataset.scheme.name} does not say how its points mirror: training goes on"
+        " without mirrored faces (--scheme takes a JSON file that says it)"
+    )
+    return dataset
+
+
+def provenance(
+    technique: str, data: list[Path], options: list[str], seed: int, terms: str | None
+) -> dict[str, Any]:
+    """Return where a model comes from; the same training gives the same text anywhere.
+
+    Of paths only the last part is kept, and what does not shape the model (output, threads,
+    checkpoint) is left out.
+    """
+    import numpy as np
+
+    from classicface import __version__
+
+    names = [path.resolve().name for path in data]
+    return {
+        "data": names,
+        "command": " ".join(["classicface train", technique, *names, *options]),
+        "seed": seed,
+        "terms": terms or "not stated: those of the training data",
+        "versions": {"classicface": __version__, "numpy": np.__version__},
+    }
+
+
+def train(
+    fitter: LandmarkPredictor, dataset: LandmarkDataset, output: Path, origin: dict[str, Any]
+) -> None:
+    """Fit, save, and say how long it took and how large the model is."""
+    from classicface.cli.progress import ProgressBar
+
+    start = time.monotonic()
+    with ProgressBar() as bar:
+        fitter.fit(dataset, progress=bar)
+    fitter.provenance_ = {**fitter.provenance_, **origin}
+    fitter.save(output)
+    seconds = common.duration_text(time.monotonic() - start)
+    common.say(f"trained in {seconds}; {output} has {common.size_text(output.stat().st_size)}")

@@ -1,0 +1,1 @@
+"""Accuracy, speed and size of predictors on annotated faces."""
