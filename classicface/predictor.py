@@ -121,10 +121,10 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         starts = check_boxes(np.nan_to_num(tight) if boxes is None else tight)
         if len(starts) != len(points):
             raise InvalidInputError(f"{len(starts)} boxes for {len(points)} images")
+        self._fit(pictures, points, starts, progress or _silent)
         self.scheme_ = chosen
         self.provenance_ = {}
         self.accuracy_ = {}
-        self._fit(pictures, points, starts, progress or _silent)
         return self
 
     def predict(self, image: ArrayLike, boxes: ArrayLike | None = None) -> NDArray[np.float32]:
@@ -216,15 +216,19 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
             The content is not what `save` writes.
         """
         try:
-            predictor = cls(**header["params"])
+            params = header["params"]
+            foreign = [name for name in cls._transient_params if name in params]
+            if foreign:
+                raise ModelFormatError(f"damaged {cls.__name__} model: it sets {foreign[0]}")
+            predictor = cls(**params)
             predictor.scheme_ = LandmarkScheme.from_dict(header["scheme"])
             predictor.provenance_ = dict(header["provenance"])
             predictor.accuracy_ = dict(header["accuracy"])
             predictor._restore(header, tensors)
         except ModelFormatError:
             raise
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise ModelFormatError(f"damaged {cls.__name__} model: {error!r}") from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ModelFormatError(f"damaged {cls.__name__} model: {error!r:.300}") from None
         return predictor
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -71,6 +71,16 @@ def test_import_is_fast() -> None:
     assert min(float(run_python(code)) for _ in range(3)) < 0.3
 
 
+def test_predicting_loads_no_training_code() -> None:
+    loaded = run_python(
+        "import sys, classicface; classicface.load, classicface.ERTFitter;"
+        "print(*[name for name in sys.modules if name.startswith('classicface.cascade.')])"
+    ).split()
+    assert "classicface.cascade.ert" in loaded
+    training = {"grower", "samples", "trainer", "_growing"}
+    assert not training & {name.rpartition(".")[2] for name in loaded}
+
+
 def test_every_public_name_is_there() -> None:
     assert sorted(classicface.__all__) == dir(classicface)
     for name in classicface.__all__:

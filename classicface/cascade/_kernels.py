@@ -33,8 +33,9 @@ def read_pixels(image, shape, a, b, anchors, offsets, out):
         i = np.uint64(anchors[p])
         x = shape[i, 0] + a * offsets[p, 0] - b * offsets[p, 1]
         y = shape[i, 1] + b * offsets[p, 0] + a * offsets[p, 1]
-        x = min(max(x, zero), x_max)
-        y = min(max(y, zero), y_max)
+        # In this order NaN turns to 0, so that no model whatever reads beyond the image.
+        x = min(x_max, max(zero, x))
+        y = min(y_max, max(zero, y))
         out[p] = image[np.uint64(y + half), np.uint64(x + half)]
 
 

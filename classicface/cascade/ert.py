@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.predictor import LandmarkPredictor, Progress, n_threads
 from classicface.shape.boxes import box_centers_sides
-from classicface.validation import check_integer, check_number
+from classicface.validation import check_integer, check_number, check_random_state
 
 __all__ = ["PRESETS", "ERTFitter"]
 
@@ -75,6 +76,9 @@ class ERTFitter(LandmarkPredictor):
         What the patch keeps around the box, in sides of the box.
     n_starts : int, default 1
         Prediction runs from so many starts around the box and takes the median.
+    flip : bool, default False
+        Prediction runs on the mirrored patch too, where the scheme says how its points mirror;
+        train with mirrored faces then.
     time_budget : float, optional
         Seconds that training may take: fewer pairs are tried at each split to keep within it, and
         the cascade ends with the stage that exhausts it.
@@ -122,6 +126,7 @@ class ERTFitter(LandmarkPredictor):
         face_size: int = 80,
         margin: float = 0.5,
         n_starts: int = 1,
+        flip: bool = False,
         time_budget: float | None = None,
         checkpoint: str | None = None,
         random_state: int | np.random.Generator | None = None,
@@ -147,6 +152,7 @@ class ERTFitter(LandmarkPredictor):
         self.face_size = face_size
         self.margin = margin
         self.n_starts = n_starts
+        self.flip = flip
         self.time_budget = time_budget
         self.checkpoint = checkpoint
         self.random_state = random_state
@@ -195,8 +201,15 @@ class ERTFitter(LandmarkPredictor):
             check_integer(getattr(self, name), name, low, high)
         for name, least, most in _NUMBERS:
             check_number(getattr(self, name), name, least, most)
+        if not isinstance(self.flip, bool):
+            raise InvalidInputError(f"flip is {self.flip!r}; expected True or False")
         if self.time_budget is not None:
             check_number(self.time_budget, "time_budget", 1.0)
+        if self.checkpoint is not None and not isinstance(self.checkpoint, (str, os.PathLike)):
+            raise InvalidInputError(
+                f"checkpoint is {self.checkpoint!r}; expected the path of a file"
+            )
+        check_random_state(self.random_state)
 
     def _fit(
         self,
@@ -219,17 +232,36 @@ class ERTFitter(LandmarkPredictor):
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         centers, sides = box_centers_sides(boxes)
-        result = np.empty((len(boxes), *self.cascade_.mean_shape.shape), np.float32)
+        mean_shape = self.cascade_.mean_shape
+        result = np.empty((len(boxes), *mean_shape.shape), np.float32)
         spread = _START_OFFSETS[: self.n_starts]
         for i in range(len(boxes)):
             side = float(sides[i])
             patch = face_patch(image, centers[i], side, self.face_size, self.margin)
             scales = (side * patch.scale.mean()) * spread[:, 2]
             places = patch.from_image(centers[i] + side * spread[:, :2])
-            starts = self.cascade_.mean_shape * scales[:, None, None] + places[:, None]
-            shapes = self.cascade_.run(patch.pixels, starts.astype(np.float32))
+            starts = (mean_shape * scales[:, None, None] + places[:, None]).astype(np.float32)
+            if self.flip and self.scheme_.mirror:
+                shapes = self._run_with_mirror(patch.pixels, starts, places)
+            else:
+                shapes = self.cascade_.run(patch.pixels, starts)
             result[i] = patch.to_image(shapes[0] if len(shapes) == 1 else np.median(shapes, axis=0))
         return result
+
+    def _run_with_mirror(
+        self,
+        patch: NDArray[np.uint8],
+        starts: NDArray[np.float32],
+        places: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Run on the patch and on its mirror image; return both results, mirrored back."""
+        last = patch.shape[1] - 1
+        shift = np.zeros_like(places)
+        shift[:, 0] = last - 2 * places[:, 0]
+        mirrored = self.cascade_.run(np.ascontiguousarray(patch[:, ::-1]), starts + shift[:, None])
+        mirrored[..., 0] = last - mirrored[..., 0]
+        shapes = self.cascade_.run(patch, starts)
+        return np.concatenate([shapes, mirrored[:, list(self.scheme_.mirror)]])
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"train_error": self.train_error_}, self.cascade_.tensors()

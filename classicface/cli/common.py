@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_writable",
+    "count",
     "duration_text",
     "help_text",
     "in_threads",
@@ -68,6 +69,11 @@ def print_table(table: Table) -> None:
 
     console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     console.print(table)
+
+
+def count(number: int, thing: str) -> str:
+    """Return ``1 face``, ``2 faces`` and so on."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def size_text(n_bytes: float) -> str:
@@ -148,15 +154,18 @@ def check_writable(path: Path) -> None:
     Raises
     ------
     DataFormatError
-        The path is a folder, or its folder is not there or not writable.
+        The path is a folder, or its folder is not there or cannot be written to.
     """
     folder = path.parent
     if path.is_dir():
         raise DataFormatError("is a folder; expected the name of a file", path)
     if not folder.is_dir():
         raise DataFormatError(f"cannot be written: there is no folder {folder}", path)
-    if not os.access(folder, os.W_OK):
-        raise DataFormatError(f"cannot be written: no permission to write in {folder}", path)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DataFormatError(f"cannot be written: {error.strerror}", path) from None
 
 
 def make_folder(path: Path) -> Path:
@@ -211,5 +220,5 @@ def load_faces(
         ]
     dataset = loaded[0] if len(loaded) == 1 else LandmarkDataset.concatenate(loaded)
     if dataset.n_skipped:
-        say(f"left out {dataset.n_skipped} faulty faces; classicface validate names them")
+        say(f"left out {count(dataset.n_skipped, 'faulty face')}; see classicface validate")
     return dataset

@@ -41,4 +41,4 @@ def command(
     from classicface.data.convert import convert
 
     n_faces = convert(source, target, boxes=boxes)
-    common.say(f"wrote {n_faces} faces to {target}")
+    common.say(f"wrote {common.count(n_faces, 'face')} to {target}")

@@ -17,6 +17,9 @@ __all__ = ["command", "mean_shape_error"]
 
 N_TRAIN, N_TEST = 400, 100
 
+#: A small cascade: seconds to train, once numba has compiled.
+PARAMETERS = {"n_stages": 6, "n_trees": 80, "random_state": 0}
+
 
 def command(
     output: Annotated[
@@ -54,7 +57,7 @@ def astronaut(folder: Path) -> None:
         raise ClassicFaceError(f"the {detector.name} detector found no face in the astronaut")
     landmarks = predictor.predict(picture, found.boxes[:1])
     drawing, points = folder / "astronaut.png", folder / "astronaut.pts"
-    drawn = draw_landmarks(picture, landmarks, predictor.scheme_, boxes=found.boxes[:1])
+    drawn = draw_landmarks(picture, landmarks, predictor.scheme_, boxes=found.boxes[:1], scale=2)
     write_image(drawing, drawn)
     write_pts(points, landmarks[0])
     print(f"The astronaut: {landmarks.shape[1]} landmarks by the bundled model {DEFAULT_MODEL}.")
@@ -68,11 +71,14 @@ def drawn_faces() -> None:
     from classicface.data.synthetic import synthetic_faces
     from classicface.evaluation.evaluate import evaluate
 
-    train = synthetic_faces(N_TRAIN, random_state=0)
-    test = synthetic_faces(N_TEST, random_state=1)
-    fitter = ERTFitter.from_preset("fast", random_state=0)
+    with ProgressBar() as bar:
+        bar(0.0, "drawing faces")
+        train = synthetic_faces(N_TRAIN, random_state=0)
+        test = synthetic_faces(N_TEST, random_state=1)
+    fitter = ERTFitter.from_preset("fast", **PARAMETERS)
     start = time.monotonic()
     with ProgressBar() as bar:
+        bar(0.0, "training (the first time, compiling)")
         fitter.fit(train, progress=bar)
     seconds = time.monotonic() - start
     result = evaluate(fitter, test)

@@ -42,8 +42,8 @@ Mirror = Annotated[bool, typer.Option("--mirror/--no-mirror", help="Add mirrored
 SkipFaulty = Annotated[
     bool, typer.Option("--skip-faulty", help="Leave out faulty faces; otherwise the first stops.")
 ]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
-Jobs = Annotated[int | None, typer.Option(help="Threads; by default one a core.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Threads; by default one a core.")]
 Terms = Annotated[
     str | None, typer.Option(help="Terms of use, kept in the model: those of your data.")
 ]
@@ -106,7 +106,9 @@ def ert(
         dataset = with_mirror(dataset)
     needed = fitter.estimate_memory(len(dataset), dataset.scheme.n_landmarks)
     memory = common.size_text(needed)
-    common.say(f"{len(dataset)} faces to train on; about {memory} of memory at the peak")
+    common.say(
+        f"{common.count(len(dataset), 'face')} to train on; about {memory} of memory at the peak"
+    )
     options = [f"--preset {preset}", *(f"--set {setting}" for setting in settings or [])]
     options += [f"--boxes {Path(boxes).name}"] * (boxes != "auto")
     options += [] if mirror else ["--no-mirror"]
@@ -175,6 +177,7 @@ def train(
 
     start = time.monotonic()
     with ProgressBar() as bar:
+        bar(0.0, "starting")
         fitter.fit(dataset, progress=bar)
     fitter.provenance_ = {**fitter.provenance_, **origin}
     fitter.save(output)

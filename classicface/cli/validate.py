@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from classicface.cli import common
 from classicface.exceptions import DataFormatError
 
 __all__ = ["command"]
@@ -34,5 +35,6 @@ def command(
     for fault in faults:
         print(fault)
     n_errors = sum(fault.severity == "error" for fault in faults)
-    print(f"{n_errors} errors, {len(faults) - n_errors} warnings")
+    n_warnings = len(faults) - n_errors
+    print(f"{common.count(n_errors, 'error')}, {common.count(n_warnings, 'warning')}")
     return 1 if faults else 0

@@ -148,15 +148,17 @@ def _draw_face(
     if not present.any():
         return
     side = float(box_centers_sides(landmark_box(points))[1])
-    radius = float(np.clip(0.009 * side, 1.0, 14.0))
+    radius = float(np.clip(0.009 * side, 0.6, 14.0))
     width = max(1, round(0.5 * radius))
+    # On a small face the outlines would hide more than they show.
+    edge, rim = (2, max(0.7, 0.35 * radius)) if side > 110 else (0, 0.5)
     ends = [
         (_fixed(points[a]), _fixed(points[b]))
         for line, closed in lines
         for a, b in zip(line, line[1:] + line[:1] if closed else line[1:], strict=False)
         if present[a] and present[b]
     ]
-    for ink, thickness in ((_OUTLINE, width + 2), (color, width)):
+    for ink, thickness in ((_OUTLINE, width + edge), (color, width)):
         for start, end in ends:
             cv2.line(picture, start, end, ink, thickness, cv2.LINE_AA, _SHIFT)
     height, wide = picture.shape[:2]
@@ -165,7 +167,7 @@ def _draw_face(
         for i in np.flatnonzero(present).tolist()
         if -0.5 <= points[i, 0] <= wide - 0.5 and -0.5 <= points[i, 1] <= height - 0.5
     ]
-    for ink, size in ((_OUTLINE, radius + max(0.7, 0.35 * radius)), (color, radius)):
+    for ink, size in ((_OUTLINE, radius + rim), (color, radius)):
         for i in shown:
             _draw_disc(picture, points[i], size, ink)
     if indices:
@@ -208,18 +210,24 @@ def grid(images: Sequence[ArrayLike], n_columns: int = 8, *, gap: int = 4) -> Pi
     gap = check_integer(gap, "gap", 0, 1000)
     if len(images) == 0:
         raise InvalidInputError("there is no picture to put on the sheet")
-    pictures = [_to_rgb(image) for image in images]
-    n_columns = min(n_columns, len(pictures))
-    n_rows = -(-len(pictures) // n_columns)
-    cell_height = max(p.shape[0] for p in pictures)
-    cell_width = max(p.shape[1] for p in pictures)
+    shapes = [_shape(image) for image in images]
+    n_columns = min(n_columns, len(shapes))
+    n_rows = -(-len(shapes) // n_columns)
+    cell_height, cell_width = (max(sizes) for sizes in zip(*shapes, strict=True))
     height = n_rows * (cell_height + gap) - gap
     width = n_columns * (cell_width + gap) - gap
     _check_size(height, width)
     sheet = np.full((height, width, 3), 255, np.uint8)
-    for i, picture in enumerate(pictures):
+    for i, (image, (rows, columns)) in enumerate(zip(images, shapes, strict=True)):
         row, column = divmod(i, n_columns)
-        y = row * (cell_height + gap) + (cell_height - picture.shape[0]) // 2
-        x = column * (cell_width + gap) + (cell_width - picture.shape[1]) // 2
-        sheet[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+        y = row * (cell_height + gap) + (cell_height - rows) // 2
+        x = column * (cell_width + gap) + (cell_width - columns) // 2
+        sheet[y : y + rows, x : x + columns] = _to_rgb(image)
     return sheet
+
+
+def _shape(image: ArrayLike) -> tuple[int, int]:
+    shape = np.shape(image)
+    if len(shape) not in (2, 3):
+        raise InvalidInputError(f"image has shape {shape}; expected (height, width, ...)")
+    return shape[0], shape[1]

@@ -20,8 +20,8 @@ def test_the_astronaut(
     monkeypatch.setattr(demo, "drawn_faces", lambda: None)
     assert main(["demo", "-o", str(tmp_path / "demo")]) == 0
     points = read_pts(tmp_path / "demo" / "astronaut.pts")
-    np.testing.assert_allclose(points.mean(axis=0), (222, 118), atol=12)
-    assert read_image(tmp_path / "demo" / "astronaut.png", "rgb").shape == (512, 512, 3)
+    np.testing.assert_allclose(points.mean(axis=0), (222, 118), atol=20)
+    assert read_image(tmp_path / "demo" / "astronaut.png", "rgb").shape == (1024, 1024, 3)
     assert "68 landmarks" in capsys.readouterr().out
 
 
@@ -30,6 +30,7 @@ def test_training_on_drawn_faces_lowers_the_error(
 ) -> None:
     monkeypatch.setattr(demo, "N_TRAIN", 60)
     monkeypatch.setattr(demo, "N_TEST", 20)
+    monkeypatch.setitem(demo.PARAMETERS, "n_stages", 3)
     demo.drawn_faces()
     lines = [line for line in capsys.readouterr().out.splitlines() if "NME" in line]
     before, after = (float(line.split()[-2]) for line in lines)

@@ -21,7 +21,7 @@ from classicface.data.synthetic._paint import (
 from classicface.data.synthetic._shading import skin_color
 from classicface.data.synthetic.parameters import FaceParameters
 
-__all__ = ["Sketch", "paint_features"]
+__all__ = ["Sketch", "paint_features", "paint_glasses"]
 
 Floats = NDArray[np.float64]
 
@@ -65,14 +65,12 @@ class Sketch:
 
 
 def paint_features(picture: Picture, sketch: Sketch) -> None:
-    """Paint the features of a face over its shaded head, in place."""
+    """Paint nose, mouth, eyes and brows of a face over its shaded head, in place."""
     _paint_nose(picture, sketch)
     _paint_mouth(picture, sketch)
     for side in (0, 1):
         _paint_eye(picture, sketch, side)
         _paint_brow(picture, sketch, side)
-    if sketch.face.glasses > 0.0:
-        _paint_glasses(picture, sketch)
 
 
 def _upper_lower(sketch: Sketch, side: int) -> tuple[Floats, Floats]:
@@ -220,7 +218,8 @@ def _paint_inner_mouth(picture: Picture, sketch: Sketch, outline: Floats) -> Non
     tint(picture, mask, [0.8, 0.75, 0.75], 0.4)
 
 
-def _paint_glasses(picture: Picture, sketch: Sketch) -> None:
+def paint_glasses(picture: Picture, sketch: Sketch) -> None:
+    """Paint glasses over the eyes, in place."""
     p, px, face = sketch.points, sketch.scale, sketch.face
     up, right = sketch.up, sketch.right
     angle = np.linspace(0.0, 2 * np.pi, 33)[:, None]

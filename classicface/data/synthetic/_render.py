@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.data.synthetic._features import Sketch, paint_features
+from classicface.data.synthetic._features import Sketch, paint_features, paint_glasses
 from classicface.data.synthetic._head import HeadModel, head_model, project, rotation, visible_jaw
 from classicface.data.synthetic._kernels import rasterize
 from classicface.data.synthetic._modes import close_lids, expression_weights
@@ -91,14 +91,20 @@ def render_face(
     window = canvas[low[1] : high[1], low[0] : high[0]]
     picture = window.astype(np.float32)
     pixels[:, :2] -= low
-    _composite(picture, model, pixels, colors, face.long_hair >= 0.5)
+    behind = picture.copy()
+    cover = _composite(picture, model, pixels, colors, face.long_hair >= 0.5)
     corner = place - low
     extra = {
         name: project(points, posed.turn, face.distance)[:, :2] * scale + corner
         for name, points in _further_points(face, posed).items()
     }
     landmarks = posed.landmarks * scale + corner
-    paint_features(picture, Sketch(landmarks, extra, light[model.nearest], scale, face))
+    sketch = Sketch(landmarks, extra, light[model.nearest], scale, face)
+    paint_features(picture, sketch)
+    # A brow or a fold beyond the edge of a turned head would hang in the air.
+    np.copyto(picture, behind, where=cover == 0)
+    if face.glasses > 0.0:
+        paint_glasses(picture, sketch)
     window[:] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -108,8 +114,8 @@ def _composite(
     pixels: Floats,
     colors: NDArray[np.float32],
     long_hair: bool,
-) -> None:
-    """Rasterise the mesh over a float picture, with smooth edges."""
+) -> NDArray[np.float32]:
+    """Rasterise the mesh over a float picture; return how far it covers each pixel, 0 to 1."""
     height, width = picture.shape[:2]
     n = 2 if height * width <= _SMOOTHED_PIXELS else 1
     fine = pixels.astype(np.float32)
@@ -123,6 +129,7 @@ def _composite(
         layer = cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
     picture *= 1 - layer[..., 3:]
     picture += layer[..., :3]
+    return layer[..., 3:]
 
 
 def _further_points(face: FaceParameters, posed: PosedFace) -> dict[str, Floats]:

@@ -1,0 +1,98 @@
+"""How much accuracy a moved or resized box costs: our model and dlib's, HELEN's test faces.
+
+The boxes of ``boxes.csv`` are shifted by 0 to 20 % of their side (in eight directions, averaged)
+and scaled by as much (up and down, averaged). Prints a table and draws the curves.
+
+    python benchmarks/robustness_to_boxes.py --dlib KEPT/dlib.dat -o docs/images/robustness.png
+
+``bench_ert_vs_dlib.py --keep KEPT`` makes the dlib model.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from bench_ert_vs_dlib import DATA, rectangles
+from numpy.typing import NDArray
+
+import classicface
+from classicface import LandmarkDataset, load_dataset
+from classicface.metrics import nme
+from classicface.plotting import plot_nme_curve, save_figure
+from classicface.shape.boxes import box_centers_sides, square_boxes
+
+AMOUNTS = [0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.175, 0.2]
+
+Predict = Callable[[LandmarkDataset], NDArray[np.float32]]
+
+
+def moved(test: LandmarkDataset, shift: NDArray[np.float64], scale: float) -> LandmarkDataset:
+    """Return the data set with other boxes; the shift is in sides."""
+    copy = test.subset(range(len(test)))
+    centers, sides = box_centers_sides(test.boxes)
+    copy.boxes = square_boxes(centers + sides[:, None] * shift, sides * scale)
+    return copy
+
+
+def shifted(predict: Predict, test: LandmarkDataset, amount: float) -> float:
+    angles = np.arange(8) * np.pi / 4
+    shifts = amount * np.column_stack([np.cos(angles), np.sin(angles)])
+    return mean_error(predict, [moved(test, shift, 1.0) for shift in shifts[: 8 if amount else 1]])
+
+
+def scaled(predict: Predict, test: LandmarkDataset, amount: float) -> float:
+    return mean_error(predict, [moved(test, np.zeros(2), s) for s in (1 + amount, 1 - amount)])
+
+
+def mean_error(predict: Predict, sets: list[LandmarkDataset]) -> float:
+    return float(np.mean([nme(predict(s), s.landmarks, s.scheme).mean() for s in sets]))
+
+
+def dlib_predictor(path: Path) -> Predict:
+    import dlib
+
+    model = dlib.shape_predictor(str(path))
+
+    def predict(dataset: LandmarkDataset) -> NDArray[np.float32]:
+        pairs = zip(dataset.images, rectangles(dataset), strict=True)
+        faces = [model(image, box).parts() for image, box in pairs]
+        return np.array([[(p.x, p.y) for p in face] for face in faces], np.float32)
+
+    return predict
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--model", default="ert68")
+    parser.add_argument("--dlib", type=Path, help="dlib's model, trained on the same faces")
+    parser.add_argument("--output", "-o", type=Path, help="picture of the curves")
+    arguments = parser.parse_args()
+    test = load_dataset(arguments.data / "300w" / "helen" / "testset")
+    ours = classicface.load(arguments.model)
+    systems: dict[str, Predict] = {
+        f"classicface {Path(arguments.model).stem}": lambda s: ours.predict_many(s.images, s.boxes)
+    }
+    if arguments.dlib is not None:
+        systems["dlib"] = dlib_predictor(arguments.dlib)
+    curves = {}
+    for name, predict in systems.items():
+        curves[f"{name}, shift"] = [shifted(predict, test, amount) for amount in AMOUNTS]
+        curves[f"{name}, scale"] = [scaled(predict, test, amount) for amount in AMOUNTS]
+    print("| box moved by | " + " | ".join(curves) + " |")
+    print("| ---: |" + " ---: |" * len(curves))
+    for i, amount in enumerate(AMOUNTS):
+        cells = [f"{100 * curve[i]:.2f}" for curve in curves.values()]
+        print(f"| {100 * amount:.1f} % | " + " | ".join(cells) + " |")
+    if arguments.output is not None:
+        percent = [100 * amount for amount in AMOUNTS]
+        label = "shift or change of size of the box [% of its side]"
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        save_figure(plot_nme_curve(percent, curves, xlabel=label), arguments.output, dpi=100)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""What the tests of the tree cascade share: a tiny cascade, and a set of drawn faces for it."""
+
+import os
+from typing import Any
+
+# OpenMP's threads would spin while they wait; on cores that have other work they wait long.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import pytest
+
+from classicface.cascade.ert import ERTFitter
+from classicface.data.dataset import LandmarkDataset
+
+#: Trains in some hundredths of a second.
+TINY: dict[str, Any] = {
+    "n_stages": 3,
+    "n_trees": 8,
+    "depth": 3,
+    "oversampling": 6,
+    "n_pixels": 40,
+    "n_candidates": 8,
+    "node_samples": 8192,
+    "n_directions": 16,
+    "random_state": 0,
+    "n_jobs": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Any:
+    """Return what makes an unfitted tiny cascade."""
+
+    def make(**changes: Any) -> ERTFitter:
+        return ERTFitter(**{**TINY, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def few(faces: LandmarkDataset) -> LandmarkDataset:
+    """Return eight drawn faces."""
+    return faces.subset(range(8))
+
+
+@pytest.fixture(scope="session")
+def fitted(tiny: Any, few: LandmarkDataset) -> ERTFitter:
+    """Return a fitted tiny cascade; it is immutable."""
+    fitter: ERTFitter = tiny().fit(few)
+    return fitter
