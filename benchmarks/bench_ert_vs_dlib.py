@@ -29,7 +29,8 @@ from classicface.shape.box_maps import BOX_MAPS
 
 DATA = Path(os.environ.get("CLASSICFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
-# dlib's defaults, by our names (dlib/image_processing/shape_predictor_trainer.h).
+# dlib's defaults, by our names (dlib/image_processing/shape_predictor_trainer.h), and as dlib one
+# start a face.
 OPTIONS = {
     "n_stages": 10,
     "n_trees": 500,
@@ -38,6 +39,9 @@ OPTIONS = {
     "oversampling": 20,
     "n_pixels": 400,
     "n_candidates": 20,
+    "node_samples": 8192,
+    "n_starts": 1,
+    "flip": False,
 }
 
 

@@ -19,9 +19,15 @@ __all__ = ["PRESETS", "ERTFitter"]
 
 #: What the presets change of the defaults of `ERTFitter`.
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"oversampling": 10, "n_candidates": 20, "node_samples": 4096, "n_starts": 1},
+    "fast": {
+        "n_pixels": 400,
+        "n_candidates": 20,
+        "node_samples": 4096,
+        "n_starts": 1,
+        "flip": False,
+    },
     "default": {},
-    "accurate": {"oversampling": 40, "n_candidates": 40, "n_starts": 9},
+    "accurate": {"n_trees": 1000, "shrinkage": 0.05, "n_candidates": 120, "n_starts": 9},
 }
 
 
@@ -47,11 +53,11 @@ class ERTFitter(LandmarkPredictor):
         What share of its leaf's mean residual each tree takes (the paper's nu).
     oversampling : int, default 20
         Starting shapes drawn for each face.
-    n_pixels : int, default 400
+    n_pixels : int, default 600
         Pixels read in each stage.
-    n_candidates : int, default 20
+    n_candidates : int, default 60
         Pixel pairs tried at each split, each with every threshold.
-    node_samples : int, default 8192
+    node_samples : int, default 16384
         At most so many samples score the splits of a node.
     min_leaf : int, default 1
         Least number of samples in a child.
@@ -74,9 +80,9 @@ class ERTFitter(LandmarkPredictor):
         Side of the landmark box in the patch that pixels are read from, in pixels.
     margin : float, default 0.5
         What the patch keeps around the box, in sides of the box.
-    n_starts : int, default 1
+    n_starts : int, default 3
         Prediction runs from so many starts around the box and takes the median.
-    flip : bool, default False
+    flip : bool, default True
         Prediction runs on the mirrored patch too, where the scheme says how its points mirror;
         train with mirrored faces then.
     time_budget : float, optional
@@ -111,9 +117,9 @@ class ERTFitter(LandmarkPredictor):
         depth: int = 4,
         shrinkage: float = 0.1,
         oversampling: int = 20,
-        n_pixels: int = 400,
-        n_candidates: int = 20,
-        node_samples: int = 8192,
+        n_pixels: int = 600,
+        n_candidates: int = 60,
+        node_samples: int = 16384,
         min_leaf: int = 1,
         distance_prior: float = 0.1,
         padding: float = 0.0,
@@ -125,8 +131,8 @@ class ERTFitter(LandmarkPredictor):
         light_jitter: float = 0.25,
         face_size: int = 80,
         margin: float = 0.5,
-        n_starts: int = 1,
-        flip: bool = False,
+        n_starts: int = 3,
+        flip: bool = True,
         time_budget: float | None = None,
         checkpoint: str | None = None,
         random_state: int | np.random.Generator | None = None,

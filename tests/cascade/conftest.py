@@ -11,7 +11,7 @@ import pytest
 from classicface.cascade.ert import ERTFitter
 from classicface.data.dataset import LandmarkDataset
 
-#: Trains in some hundredths of a second.
+#: Trains in some hundredths of a second. Every parameter is here, so that defaults may change.
 TINY: dict[str, Any] = {
     "n_stages": 3,
     "n_trees": 8,
@@ -20,7 +20,20 @@ TINY: dict[str, Any] = {
     "n_pixels": 40,
     "n_candidates": 8,
     "node_samples": 8192,
+    "shrinkage": 0.1,
+    "min_leaf": 1,
+    "distance_prior": 0.1,
+    "padding": 0.0,
     "n_directions": 16,
+    "shift_jitter": 0.09,
+    "scale_jitter": 0.09,
+    "rotation_jitter": 10.0,
+    "noise": 0.3,
+    "light_jitter": 0.25,
+    "face_size": 80,
+    "margin": 0.5,
+    "n_starts": 1,
+    "flip": False,
     "random_state": 0,
     "n_jobs": 1,
 }

@@ -32,7 +32,7 @@ def bilinear(image, points):
 def test_a_gradient_keeps_its_place(axis, center, side, face_size):
     """The value at from_image(p) is the picture's at p, up to rounding at each halving."""
     errors = []
-    for slope in (100 / side, -100 / side):  # 1 to 3 levels for each pixel of the patch
+    for slope in (103.7 / side, -103.7 / side):  # 1 to 3 levels for each pixel of the patch
         x = np.mgrid[:181, :203][1 - axis]
         image = np.rint(np.clip(128 + slope * (x - center[axis]), 0, 255)).astype(np.uint8)
         patch = face_patch(image, np.array(center, float), side, face_size, 0.5)

@@ -1,0 +1,173 @@
+"""The cascade that predicts: a hand-made one moves as it should, a damaged one is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from classicface.cascade.forest import Cascade
+from classicface.exceptions import ModelFormatError
+
+MEAN = np.array([[-0.5, -0.5], [0.5, -0.5], [0.0, 0.5]], np.float32)
+
+
+@pytest.fixture
+def one_tree():
+    """Return one stump that compares the pixels at landmarks 0 and 1 and moves all points.
+
+    To the right by 0.1 sides where the first is brighter, else to the left by 0.2 sides.
+    """
+    directions = np.tile(np.array([0.01, 0.0], np.float32), 3)[None, :, None]
+    return Cascade(
+        mean_shape=MEAN,
+        anchors=np.array([[0, 1]], np.int16),
+        offsets=np.zeros((1, 2, 2), np.float32),
+        splits=np.array([[[[0, 1, 0]]]], np.int16),
+        leaves=np.array([[[[-20], [10]]]], np.int8),
+        directions=directions,
+    )
+
+
+def two_halves(left, right):
+    image = np.full((100, 120), left, np.uint8)
+    image[:, 60:] = right
+    return image
+
+
+def start(scale=40.0, place=(60.0, 50.0), angle=0.0):
+    a, b = scale * np.cos(angle), scale * np.sin(angle)
+    return (MEAN @ np.array([[a, b], [-b, a]]) + place)[None].astype(np.float32)
+
+
+def test_the_stump_moves_all_points(one_tree):
+    for image, step in [(two_halves(200, 100), 4), (two_halves(100, 200), -8)]:
+        moved = one_tree.run(image, start())
+        np.testing.assert_allclose(moved - start(), np.tile([step, 0], (1, 3, 1)), atol=1e-4)
+
+
+def test_the_step_turns_and_grows_with_the_shape(one_tree):
+    angle = np.pi / 6
+    before = start(scale=30.0, angle=angle)
+    moved = one_tree.run(two_halves(200, 100), before.copy()) - before
+    expected = 3 * np.array([np.cos(angle), np.sin(angle)])
+    np.testing.assert_allclose(moved, np.tile(expected, (1, 3, 1)), atol=1e-4)
+
+
+def test_the_starts_hold_the_result_and_do_not_meddle(one_tree):
+    image = two_halves(200, 100)
+    starts = np.concatenate([start(), start(scale=20.0), start(place=(10.0, 50.0))])
+    alone = np.concatenate([one_tree.run(image, s[None].copy()) for s in starts])
+    together = one_tree.run(image, starts)
+    assert together is starts
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_counts(one_tree, fitted):
+    assert (one_tree.depth, one_tree.n_stages) == (1, 1)
+    assert (fitted.cascade_.depth, fitted.cascade_.n_stages) == (3, 3)
+
+
+def test_a_cascade_cannot_be_changed(one_tree):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one_tree.leaves = one_tree.leaves
+
+
+def test_tensors_and_back(fitted, few):
+    cascade = fitted.cascade_
+    again = Cascade.from_tensors(cascade.tensors(), 68)
+    patch, starts = few.images[0], few.landmarks[:3].copy()
+    np.testing.assert_array_equal(again.run(patch, starts.copy()), cascade.run(patch, starts))
+
+
+def test_the_shift_of_a_picture_shifts_the_result(fitted, few):
+    """Whole pixels around, with the border's value, change nothing but the place."""
+    patch = few.images[0]
+    moved = np.pad(patch, ((7, 0), (11, 0)), mode="edge")
+    first = fitted.cascade_.run(patch, few.landmarks[:1].copy())
+    second = fitted.cascade_.run(moved, few.landmarks[:1] + np.float32([11, 7]))
+    # A pixel or two at the edge between two others may round the other way.
+    np.testing.assert_allclose(second - [11, 7], first, atol=0.5)
+
+
+def damaged(tensors, name, change):
+    array = tensors[name].copy()
+    return {**tensors, name: change(array)}
+
+
+def put(value, place=(0,)):
+    def change(array):
+        array[(*place, *[0] * (array.ndim - len(place)))] = value
+        return array
+
+    return change
+
+
+FLOATS = ["mean_shape", "offsets", "directions"]
+ALL = [*FLOATS, "anchors", "splits", "leaves"]
+DAMAGE = [
+    *[(name, f"cut {axis}", lambda x, k=axis: x.take(range(x.shape[k] - 1), k))
+      for name in ALL for axis in range(2 if name in ("mean_shape", "anchors") else 3)
+      if (name, axis) != ("leaves", 2)],
+    *[(name, "flat", np.ravel) for name in ALL],
+    *[(name, "one more axis", lambda x: x[None]) for name in ALL],
+    *[(name, "empty", lambda x: x[:0]) for name in ALL],
+    *[(name, "none inside", lambda x: x[..., :0]) for name in ALL],
+    *[(name, "float64", lambda x: x.astype(np.float64)) for name in ALL],
+    *[(name, "uint8", lambda x: x.astype(np.uint8)) for name in ALL],
+    *[(name, "swapped bytes", lambda x: x.astype(x.dtype.newbyteorder())) for name in FLOATS],
+    *[(name, str(value), put(value)) for name in FLOATS for value in (np.nan, np.inf, -3e38)],
+    *[("anchors", str(value), put(value)) for value in (-1, -32768, 68, 32767)],
+    *[("splits", f"pixel a {value}", put(value)) for value in (-1, -32768, 40, 32767)],
+    *[("splits", f"pixel b {v}", put(v, (-1, -1, -1, 1))) for v in (-1, -32768, 40, 32767)],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "change"), DAMAGE, ids=[f"{name}-{what}" for name, what, _ in DAMAGE]
+)
+def test_damaged_arrays_are_refused(fitted, name, what, change):
+    with pytest.raises(ModelFormatError, match="damaged cascade"):
+        Cascade.from_tensors(damaged(fitted.cascade_.tensors(), name, change), 68)
+
+
+def test_depths_that_are_none_are_refused(fitted):
+    """Depth 0 has no split; six leaves are no power of two."""
+    tensors = fitted.cascade_.tensors()
+    for n_leaves in (1, 6):
+        few_leaves = {
+            "splits": tensors["splits"][:, :, : n_leaves - 1],
+            "leaves": tensors["leaves"][:, :, :n_leaves],
+        }
+        with pytest.raises(ModelFormatError, match="damaged cascade"):
+            Cascade.from_tensors({**tensors, **few_leaves}, 68)
+
+
+def test_a_cascade_of_other_landmarks_is_refused(fitted):
+    for n_landmarks in (67, 69, 5):
+        with pytest.raises(ModelFormatError, match="mean_shape has shape"):
+            Cascade.from_tensors(fitted.cascade_.tensors(), n_landmarks)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_missing_array_is_named(fitted, name):
+    tensors = {key: array for key, array in fitted.cascade_.tensors().items() if key != name}
+    with pytest.raises(ModelFormatError, match=f"{name} is missing"):
+        Cascade.from_tensors(tensors, 68)
+
+
+def test_absurd_values_that_pass_cannot_read_beyond_the_patch(fitted, few):
+    """Steps that overflow give NaN, never a crash."""
+    tensors = fitted.cascade_.tensors()
+    wild = Cascade.from_tensors(
+        {
+            **tensors,
+            "directions": np.full_like(tensors["directions"], 9e9),
+            "offsets": np.full_like(tensors["offsets"], -9e9),
+            "leaves": np.full_like(tensors["leaves"], -128),
+        },
+        68,
+    )
+    stages = {name: np.repeat(array, 5, axis=0) for name, array in wild.tensors().items()}
+    deep = Cascade.from_tensors({**stages, "mean_shape": wild.mean_shape}, 68)
+    result = deep.run(np.zeros((1, 1), np.uint8), few.landmarks[:2].copy())
+    assert result.shape == (2, 68, 2)

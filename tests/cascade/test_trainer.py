@@ -1,0 +1,218 @@
+"""Training a whole cascade: the same bits every time, checkpoints, time budget, progress."""
+
+import logging
+import pickle
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import classicface
+from classicface.exceptions import DataFormatError, ModelFormatError, NotFittedError
+
+N_TREES = 8  # those of the tiny cascade, in each of 3 stages
+
+
+class StopError(Exception):
+    """Raised by a progress callback to interrupt training."""
+
+
+def stop_after(n_trees):
+    calls = iter(range(1, 10**9))
+
+    def progress(fraction, text):
+        if next(calls) == n_trees:
+            raise StopError
+
+    return progress
+
+
+def saved(fitter, tmp_path):
+    path = tmp_path / "saved.safetensors"
+    fitter.save(path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return str(tmp_path / "checkpoint")
+
+
+@pytest.fixture
+def interrupted(tiny, few, checkpoint):
+    """Return the path of the checkpoint that a training left in the middle of its last stage."""
+    with pytest.raises(StopError):
+        tiny(checkpoint=checkpoint).fit(few, progress=stop_after(2 * N_TREES + 3))
+    return Path(checkpoint)
+
+
+def test_the_same_bits_on_any_number_of_threads(tiny, few, fitted, tmp_path):
+    for n_jobs in (1, 2, None):
+        assert saved(tiny(n_jobs=n_jobs).fit(few), tmp_path) == saved(fitted, tmp_path)
+
+
+def test_another_seed_gives_another_model(tiny, few, fitted):
+    other = tiny(random_state=1).fit(few)
+    assert not np.array_equal(other.cascade_.splits, fitted.cascade_.splits)
+    assert not np.array_equal(other.cascade_.leaves, fitted.cascade_.leaves)
+
+
+def test_a_generator_counts_as_the_seed_that_made_it(tiny, few, fitted):
+    other = tiny(random_state=np.random.default_rng(0)).fit(few)
+    np.testing.assert_array_equal(other.cascade_.leaves, fitted.cascade_.leaves)
+
+
+def test_training_leaves_the_global_state_alone(tiny, few):
+    import numba
+
+    np.random.seed(7)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    threads = numba.get_num_threads()
+    tiny(n_jobs=1).fit(few)
+    with pytest.raises(StopError):
+        tiny(n_jobs=1).fit(few, progress=stop_after(3))
+    assert numba.get_num_threads() == threads
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_two_trainings_at_a_time(tiny, few, fitted, tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda _: tiny(n_jobs=2).fit(few), range(2)))
+    assert all(saved(model, tmp_path) == saved(fitted, tmp_path) for model in both)
+
+
+def test_progress_rises_to_one(tiny, few):
+    calls = []
+    tiny().fit(few, progress=lambda fraction, text: calls.append((fraction, text)))
+    fractions = [fraction for fraction, _ in calls]
+    np.testing.assert_allclose(fractions, np.arange(1, 3 * N_TREES + 1) / (3 * N_TREES))
+    assert calls[-1][1] == "stage 3 of 3"
+
+
+def test_the_training_error_is_that_of_the_samples(fitted):
+    assert len(fitted.train_error_) == 3
+    assert all(b < a for a, b in zip(fitted.train_error_, fitted.train_error_[1:], strict=False))
+
+
+def test_an_interrupted_training_leaves_no_half_fitted_predictor(tiny, few, fitted, tmp_path):
+    fitter = tiny()
+    with pytest.raises(StopError):
+        fitter.fit(few, progress=stop_after(12))
+    with pytest.raises(NotFittedError):
+        fitter.predict(few.images[0])
+    again = tiny().fit(few)
+    with pytest.raises(StopError):
+        again.fit(few.subset([0, 1]), progress=stop_after(12))
+    assert saved(again, tmp_path) == saved(fitted, tmp_path)
+
+
+@pytest.mark.parametrize("n_trees", [3, N_TREES, N_TREES + 1, 2 * N_TREES + 5, 3 * N_TREES])
+def test_resuming_gives_the_uninterrupted_model(tiny, few, fitted, checkpoint, tmp_path, n_trees):
+    with pytest.raises(StopError):
+        tiny(checkpoint=checkpoint).fit(few, progress=stop_after(n_trees))
+    done = (n_trees - 1) // N_TREES
+    assert Path(checkpoint).exists() == (done > 0)
+    fractions = []
+    resumed = tiny(checkpoint=checkpoint, n_jobs=2)
+    resumed.fit(few, progress=lambda fraction, _: fractions.append(fraction))
+    assert fractions[0] == pytest.approx((done * N_TREES + 1) / (3 * N_TREES))
+    assert saved(resumed, tmp_path) == saved(fitted, tmp_path)
+    assert resumed.train_error_ == fitted.train_error_
+    assert [path.name for path in tmp_path.iterdir()] == ["saved.safetensors"]
+
+
+def test_a_training_may_stop_more_than_once(tiny, few, fitted, checkpoint, tmp_path):
+    for n_trees in (N_TREES + 1, 2, N_TREES + 1):
+        with pytest.raises(StopError):
+            tiny(checkpoint=checkpoint).fit(few, progress=stop_after(n_trees))
+    resumed = tiny(checkpoint=checkpoint).fit(few)
+    assert saved(resumed, tmp_path) == saved(fitted, tmp_path)
+
+
+def test_what_does_not_shape_the_trees_may_change(tiny, few, fitted, interrupted):
+    changes = {"n_starts": 3, "time_budget": 1000.0, "n_jobs": 2}
+    resumed = tiny(checkpoint=interrupted, **changes).fit(few)
+    np.testing.assert_array_equal(resumed.cascade_.leaves, fitted.cascade_.leaves)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"random_state": 1}, {"n_trees": 9}, {"shrinkage": 0.2}, {"noise": 0.0}, {"n_stages": 4}],
+    ids=str,
+)
+def test_the_checkpoint_of_another_run_is_refused_and_kept(tiny, few, interrupted, change):
+    before = interrupted.read_bytes()
+    with pytest.raises(ModelFormatError, match="the checkpoint of another training"):
+        tiny(checkpoint=str(interrupted), **change).fit(few)
+    assert interrupted.read_bytes() == before
+
+
+def test_the_checkpoint_of_other_data_is_refused_and_kept(tiny, few, interrupted):
+    before = interrupted.read_bytes()
+    moved = few.landmarks.copy()
+    moved[0, 0, 0] += 0.5
+    darker = [image // 2 for image in few.images]
+    for images, landmarks, boxes in [
+        (few.images, moved, few.boxes),
+        (darker, few.landmarks, few.boxes),
+        (few.images, few.landmarks, few.boxes + np.float32(1)),
+        (few.images[:7], few.landmarks[:7], few.boxes[:7]),
+    ]:
+        with pytest.raises(ModelFormatError, match="another training"):
+            tiny(checkpoint=str(interrupted)).fit(images, landmarks, boxes)
+    assert interrupted.read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_refused_and_kept(tiny, few, interrupted):
+    whole = interrupted.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for content in (b"", whole[:100], whole[:-1], bytes(flipped), pickle.dumps([1]), b"{}"):
+        interrupted.write_bytes(content)
+        with pytest.raises(ModelFormatError):
+            tiny(checkpoint=str(interrupted)).fit(few)
+        assert interrupted.read_bytes() == content
+
+
+def test_a_model_is_no_checkpoint_and_a_checkpoint_no_model(tiny, few, fitted, interrupted):
+    with pytest.raises(ModelFormatError, match="ERTFitter checkpoint"):
+        classicface.load(interrupted)
+    fitted.save(interrupted)
+    model = interrupted.read_bytes()
+    with pytest.raises(ModelFormatError, match="another training"):
+        tiny(checkpoint=str(interrupted)).fit(few)
+    assert interrupted.read_bytes() == model
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told(tiny, few, tmp_path):
+    with pytest.raises(DataFormatError, match="cannot be written"):
+        tiny(checkpoint=tmp_path / "missing" / "checkpoint").fit(few)
+    with pytest.raises(ModelFormatError):
+        tiny(checkpoint=tmp_path).fit(few)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_budget_is_kept_and_gives_a_working_model(tiny, few, tmp_path, caplog):
+    fitter = tiny(n_stages=1000, n_trees=30, oversampling=40, time_budget=1.0)
+    start = time.monotonic()
+    with caplog.at_level(logging.INFO, "classicface.cascade.trainer"):
+        fitter.fit(few)
+    assert time.monotonic() - start < 6
+    n_stages = fitter.cascade_.n_stages
+    assert 1 <= n_stages < 1000
+    assert f"time budget spent after {n_stages} stages" in caplog.text
+    assert "pairs are tried at each split" in caplog.text
+    assert len(fitter.train_error_) == n_stages
+    fitter.save(tmp_path / "model.safetensors")
+    loaded = classicface.load(tmp_path / "model.safetensors")
+    found = loaded.predict_many(few.images, few.boxes)
+    assert np.isfinite(found).all()
+    sides = np.ptp(few.landmarks, axis=1).max(axis=1)
+    assert np.mean(np.linalg.norm(found - few.landmarks, axis=2).mean(axis=1) / sides) < 0.05
+
+
+def test_a_generous_time_budget_changes_nothing(tiny, few, fitted):
+    other = tiny(time_budget=1000.0).fit(few)
+    np.testing.assert_array_equal(other.cascade_.leaves, fitted.cascade_.leaves)
