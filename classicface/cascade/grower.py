@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.cascade._growing import (
-    SCORE_DIMS,
-    fill_leaves,
-    read_sample_pixels,
-    rotations_scales,
-    split_level,
-)
+from classicface.cascade._growing import SCORE_DIMS, read_sample_pixels, rotations_scales
+from classicface.cascade.boosting import TreeGrower
 from classicface.cascade.samples import FacePatches, Samples
+from classicface.cascade.workers import Workers
 
 __all__ = ["Stage", "StageGrower", "TreeParameters"]
 
 # Samples whose pixels one task reads.
-_BLOCK = 64
+_BLOCK = 1024
 
 # A contrast that varies by 0.25 (logarithm) comes with a brightness that varies by 10 levels.
 _SHIFT_PER_GAIN = 40.0
@@ -65,11 +62,17 @@ class StageGrower:
     patches : FacePatches
     mean_shape : ndarray of float32, shape (L, 2)
     parameters : TreeParameters
+    workers : Workers
     """
 
     def __init__(
-        self, patches: FacePatches, mean_shape: NDArray[np.float32], parameters: TreeParameters
+        self,
+        patches: FacePatches,
+        mean_shape: NDArray[np.float32],
+        parameters: TreeParameters,
+        workers: Workers,
     ) -> None:
+        self.workers = workers
         self.patches = patches
         self.mean_shape = mean_shape
         self.parameters = parameters
@@ -139,21 +142,26 @@ class StageGrower:
         light = self.parameters.light_jitter
         gains = np.exp(light * rng.standard_normal(len(samples))).astype(np.float32)
         shifts = (light * _SHIFT_PER_GAIN * rng.standard_normal(len(samples))).astype(np.float32)
+        shifts += 128.0 * (1.0 - gains)
         pixels = np.empty((len(anchors), len(samples)), np.uint8)
         patches = self.patches
-        read_sample_pixels(
-            patches.pixels,
-            patches.heights,
-            patches.widths,
-            samples.faces,
-            samples.shapes,
-            linear,
-            gains,
-            128.0 * (1.0 - gains) + shifts,
-            anchors,
-            offsets,
-            _BLOCK,
-            pixels,
+        blocks = [slice(i, i + _BLOCK) for i in range(0, len(samples), _BLOCK)]
+        self.workers.run(
+            partial(
+                read_sample_pixels,
+                patches.pixels,
+                patches.heights,
+                patches.widths,
+                samples.faces[block],
+                samples.shapes[block],
+                linear[block],
+                gains[block],
+                shifts[block],
+                anchors,
+                offsets,
+                pixels[:, block],
+            )
+            for block in blocks
         )
         return pixels
 
@@ -199,30 +207,20 @@ class StageGrower:
         n_splits = (1 << p.depth) - 1
         splits = np.empty((p.n_trees, n_splits, 3), np.int16)
         leaves = np.empty((p.n_trees, n_splits + 1, targets.shape[1]), np.int8)
-        everyone = np.arange(len(targets), dtype=np.int32)
-        scratch = np.empty_like(everyone)
-        node_samples = min(p.node_samples, len(targets))
+        grower = TreeGrower(
+            pixels,
+            targets,
+            scales,
+            depth=p.depth,
+            shrinkage=p.shrinkage,
+            node_samples=p.node_samples,
+            min_leaf=p.min_leaf,
+            workers=self.workers,
+        )
         for t in range(p.n_trees):
             drawn = np.searchsorted(pairs, rng.random((n_splits, p.n_candidates)))
             candidates = np.stack(np.divmod(drawn, p.n_pixels), axis=-1).astype(np.int16)
-            phase = int(rng.integers(1 << 30))
-            order = everyone.copy()
-            bounds = np.array([0, len(order)])
-            for level in range(p.depth):
-                nodes = slice((1 << level) - 1, (2 << level) - 1)
-                bounds = split_level(
-                    pixels,
-                    targets,
-                    candidates[nodes],
-                    order,
-                    bounds,
-                    scratch,
-                    node_samples,
-                    phase,
-                    p.min_leaf,
-                    splits[t, nodes],
-                )
-            fill_leaves(targets, order, bounds, np.float32(p.shrinkage), scales, leaves[t])
+            grower.grow(candidates, int(rng.integers(1 << 30)), splits[t], leaves[t])
             after_tree()
         return splits, leaves
 

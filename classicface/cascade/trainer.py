@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from classicface.cascade.forest import Cascade
 from classicface.cascade.grower import Stage, StageGrower, TreeParameters
 from classicface.cascade.samples import FacePatches, Samples, draw_samples
+from classicface.cascade.workers import Workers
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.persistence import read_model, write_model
 from classicface.predictor import Progress
@@ -27,9 +26,6 @@ from classicface.validation import check_random_state
 __all__ = ["train_cascade"]
 
 logger = logging.getLogger(__name__)
-
-# Not every threading layer of numba may be entered twice at a time.
-_training = threading.Lock()
 
 
 def train_cascade(
@@ -59,10 +55,11 @@ def train_cascade(
         Mean distance of the samples to the truth after each stage, in sides of the box.
     """
     run = _Run(images, complete_landmarks(landmarks), boxes, params, progress)
-    with _training, _threads(n_jobs):
+    # BLAS sums in another order on another number of threads.
+    with Workers(n_jobs) as workers, threadpool_limits(1, user_api="blas"):
         run.resume()
         while run.unfinished():
-            run.grow_stage()
+            run.grow_stage(workers)
     stages = run.stages
     arrays = {name: np.stack([getattr(s, name) for s in stages]) for name in _STAGE_ARRAYS}
     run.remove_checkpoint()
@@ -107,7 +104,7 @@ class _Run:
         """Tell whether another stage is due."""
         return len(self.stages) < self.params["n_stages"] and not self.out_of_time
 
-    def grow_stage(self) -> None:
+    def grow_stage(self, workers: Workers) -> None:
         """Grow the next stage, report, and save a checkpoint."""
         n_stages = self.params["n_stages"]
         last = len(self.stages) == n_stages - 1
@@ -121,7 +118,7 @@ class _Run:
             done += 1
             self.progress(done / total, text)
 
-        grower = StageGrower(self.patches, self.mean_shape, self.trees)
+        grower = StageGrower(self.patches, self.mean_shape, self.trees, workers)
         noise = 0.0 if last else self.params["noise"]
         self.stages.append(grower.grow(self.samples, noise, self.rng, after_tree))
         self.errors.append(self._error())
@@ -206,18 +203,3 @@ class _Run:
         """Remove the checkpoint once it is not needed any more."""
         if self.params["checkpoint"] is not None:
             Path(self.params["checkpoint"]).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _threads(n_jobs: int) -> Iterator[None]:
-    """Let the kernels use `n_jobs` threads, and BLAS one, so that its sums keep their order."""
-    import numba
-    from threadpoolctl import threadpool_limits
-
-    before = numba.get_num_threads()
-    numba.set_num_threads(min(n_jobs, numba.config.NUMBA_NUM_THREADS))
-    try:
-        with threadpool_limits(1, user_api="blas"):
-            yield
-    finally:
-        numba.set_num_threads(before)
