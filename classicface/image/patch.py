@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,10 +78,9 @@ def face_patch(
     if side < 1:
         raise InvalidInputError(f"the face's box has a side of {side:g} px; expected at least 1")
     half = side * (0.5 + margin)
-    limits = np.array([image.shape[1], image.shape[0]])
-    low = np.clip(np.floor(center - half), 0, limits - 1).astype(int)
-    high = np.clip(np.ceil(center + half), low + 1, limits).astype(int)
-    pixels = image[low[1] : high[1], low[0] : high[0]]
+    x0, x1 = _span(float(center[0]), half, image.shape[1])
+    y0, y1 = _span(float(center[1]), half, image.shape[0])
+    pixels = image[y0:y1, x0:x1]
     shrink = 1.0
     while side * shrink >= 2 * face_size and min(pixels.shape) >= 2:
         height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
@@ -94,4 +94,10 @@ def face_patch(
     scale = np.array([width / pixels.shape[1], height / pixels.shape[0]]) * shrink
     pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
     # A pixel's centre keeps its place: (p - low + 0.5) * scale - 0.5.
-    return FacePatch(pixels, scale, (0.5 - low) * scale - 0.5)
+    return FacePatch(pixels, scale, np.array([0.5 - x0, 0.5 - y0]) * scale - 0.5)
+
+
+def _span(center: float, half: float, size: int) -> tuple[int, int]:
+    """Return the pixels within `half` of the centre along one axis; at least one of them."""
+    low = min(max(math.floor(center - half), 0), size - 1)
+    return low, min(max(math.ceil(center + half), low + 1), size)
