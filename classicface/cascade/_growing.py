@@ -29,7 +29,7 @@ def rotations_scales(shapes, centered_mean, inverse_norm, out):
 
 @njit(cache=True, nogil=True)
 def read_sample_pixels(
-    patches, heights, widths, faces, shapes, linear, gains, shifts, anchors, offsets, out
+    patches, heights, widths, faces, shapes, linear, reach, gains, shifts, anchors, offsets, out
 ):
     """Read the pixels of n samples into out (P, n), a part of a larger array.
 
@@ -40,7 +40,7 @@ def read_sample_pixels(
     for s in range(shapes.shape[0]):
         f = faces[s]
         patch = patches[f, : heights[f], : widths[f]]
-        read_pixels(patch, shapes[s], linear[s, 0], linear[s, 1], anchors, offsets, row)
+        read_pixels(patch, shapes[s], linear[s, 0], linear[s, 1], reach, anchors, offsets, row)
         for p in range(anchors.shape[0]):
             value = np.float32(row[p]) * gains[s] + shifts[s]
             out[p, s] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))

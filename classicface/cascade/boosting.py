@@ -14,6 +14,7 @@ from classicface.cascade._growing import (
     partition_node,
     score_pairs,
 )
+from classicface.cascade._kernels import PIXEL_BITS, PIXEL_MASK
 from classicface.cascade.workers import Workers
 
 __all__ = ["TreeGrower"]
@@ -72,7 +73,7 @@ class TreeGrower:
         self,
         candidates: NDArray[np.int16],
         phase: int,
-        splits: NDArray[np.int16],
+        splits: NDArray[np.int32],
         leaves: NDArray[np.int8],
     ) -> None:
         """Grow one tree and take its prediction off the residuals.
@@ -83,8 +84,8 @@ class TreeGrower:
             The pixel pairs that each node may choose from.
         phase : int
             Where the picking of a node's samples starts.
-        splits : ndarray of int16, shape (2**depth - 1, 3)
-            Written: pixel a, pixel b, threshold.
+        splits : ndarray of int32, shape (2**depth - 1,)
+            Written; packed as in `classicface.cascade._kernels`.
         leaves : ndarray of int8, shape (2**depth, K)
             Written.
         """
@@ -127,7 +128,7 @@ class TreeGrower:
             )
 
     def _choose(
-        self, candidates: NDArray[np.int16], bounds: list[int], splits: NDArray[np.int16]
+        self, candidates: NDArray[np.int16], bounds: list[int], splits: NDArray[np.int32]
     ) -> None:
         """Choose the best pixel pair and threshold of every node of a level."""
         n_nodes, n_candidates = candidates.shape[:2]
@@ -158,26 +159,29 @@ class TreeGrower:
         self.workers.run(tasks)
         best = scores.argmax(axis=1)
         rows = np.arange(n_nodes)
-        splits[:, :2] = candidates[rows, best]
-        splits[:, 2] = thresholds[rows, best]
+        first, second = candidates[rows, best].astype(np.int32).T
+        splits[:] = (
+            (thresholds[rows, best].astype(np.int32) << (2 * PIXEL_BITS))
+            | (second << PIXEL_BITS)
+            | first
+        )
 
     def _divide(
         self,
         node: int,
         order: NDArray[np.int32],
         bounds: list[int],
-        split: NDArray[np.int16],
+        split: int,
         children: list[int],
         phase: int,
         leaves: NDArray[np.int8] | None,
     ) -> None:
         """Divide a node among its two children; gather their samples, or fill their leaves."""
         start, stop = bounds[node], bounds[node + 1]
-        first, second, threshold = split.tolist()
         middle = start + partition_node(
-            self.pixels[first],
-            self.pixels[second],
-            threshold,
+            self.pixels[split & PIXEL_MASK],
+            self.pixels[(split >> PIXEL_BITS) & PIXEL_MASK],
+            split >> (2 * PIXEL_BITS),
             order[start:stop],
             self._scratch[start:stop],
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.cascade.forest import Cascade
+from classicface.cascade.forest import LARGEST, MAX_PIXELS, Cascade
 from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.predictor import LandmarkPredictor, Progress, n_threads
@@ -38,8 +38,8 @@ class ERTFitter(LandmarkPredictor):
     trees, CVPR 2014) with changes: training starts near the mean shape under jittered boxes; after
     each stage the shapes are disturbed by fresh noise of the size of what is left; every
     threshold of a pixel pair is tried; splits are scored in the leading directions of the
-    residuals; leaves are int8 steps in a residual basis; pixels come from a patch of one face
-    size, so neither the resolution of a picture nor the detector matters.
+    residuals; leaves are int8 steps in a residual basis; pixels are smoothed in proportion to the
+    face, so neither the resolution of a picture nor the detector matters.
 
     Parameters
     ----------
@@ -77,9 +77,10 @@ class ERTFitter(LandmarkPredictor):
     light_jitter : float, default 0.25
         Standard deviation of the contrast (logarithm) of training samples.
     face_size : int, default 80
-        Side of the landmark box in the patch that pixels are read from, in pixels.
+        How finely the face is seen: a pixel is smoothed over the box's side divided by this.
     margin : float, default 0.5
-        What the patch keeps around the box, in sides of the box.
+        What is kept of the picture around the box in training, and where a large face is
+        scaled down; in sides of the box.
     n_starts : int, default 3
         Prediction runs from so many starts around the box and takes the median.
     flip : bool, default True
@@ -193,14 +194,14 @@ class ERTFitter(LandmarkPredictor):
         n_landmarks : int, default 68
         """
         self._check_params()
-        patch_side = round(self.face_size * (1 + 2 * self.margin)) + 2
+        patch_side = LARGEST * self.face_size * (1 + 2 * self.margin) + 2
         n_samples = n_faces * self.oversampling
         n_dims = max(16, min(self.n_directions, 2 * n_landmarks))
         # Per sample: pixels; shapes, residuals and their temporaries; coefficients.
         per_sample = self.n_pixels + 4 * (2 * n_landmarks) * 5 + 4 * n_dims * 4 + 32
         pairs = 8 * self.n_pixels**2 * 4
         interpreter = 300_000_000
-        return int(n_faces * 2 * patch_side**2 + n_samples * per_sample + pairs + interpreter)
+        return int(n_faces * patch_side**2 + n_samples * per_sample + pairs + interpreter)
 
     def _check_params(self) -> None:
         for name, low, high in _INTEGERS:
@@ -238,19 +239,18 @@ class ERTFitter(LandmarkPredictor):
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         centers, sides = box_centers_sides(boxes)
-        mean_shape = self.cascade_.mean_shape
-        result = np.empty((len(boxes), *mean_shape.shape), np.float32)
-        spread = _START_OFFSETS[: self.n_starts]
-        for i in range(len(boxes)):
-            side = float(sides[i])
-            patch = face_patch(image, centers[i], side, self.face_size, self.margin)
-            scales = (side * patch.scale.mean()) * spread[:, 2]
-            places = patch.from_image(centers[i] + side * spread[:, :2])
-            starts = (mean_shape * scales[:, None, None] + places[:, None]).astype(np.float32)
+        cascade, spread = self.cascade_, _START_OFFSETS[: self.n_starts]
+        result = np.empty((len(boxes), *cascade.mean_shape.shape), np.float32)
+        faces = zip(centers.tolist(), sides.tolist(), strict=True)
+        for i, (center, side) in enumerate(faces):
+            patch = face_patch(image, center, side, LARGEST * self.face_size, self.margin)
+            scale = np.float32(side * patch.scale)
+            places = patch.from_image(np.array(center)) + scale * spread[:, None, :2]
+            starts = cascade.mean_shape * (scale * spread[:, None, 2:]) + places
             if self.flip and self.scheme_.mirror:
                 shapes = self._run_with_mirror(patch.pixels, starts, places)
             else:
-                shapes = self.cascade_.run(patch.pixels, starts)
+                shapes = cascade.run(patch.pixels, starts)
             result[i] = patch.to_image(shapes[0] if len(shapes) == 1 else np.median(shapes, axis=0))
         return result
 
@@ -261,10 +261,10 @@ class ERTFitter(LandmarkPredictor):
         places: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """Run on the patch and on its mirror image; return both results, mirrored back."""
-        last = patch.shape[1] - 1
-        shift = np.zeros_like(places)
-        shift[:, 0] = last - 2 * places[:, 0]
-        mirrored = self.cascade_.run(np.ascontiguousarray(patch[:, ::-1]), starts + shift[:, None])
+        last = np.float32(patch.shape[1] - 1)
+        turned = starts.copy()
+        turned[..., 0] += last - 2 * places[..., 0]
+        mirrored = self.cascade_.run(np.ascontiguousarray(patch[:, ::-1]), turned)
         mirrored[..., 0] = last - mirrored[..., 0]
         shapes = self.cascade_.run(patch, starts)
         return np.concatenate([shapes, mirrored[:, list(self.scheme_.mirror)]])
@@ -283,7 +283,7 @@ _INTEGERS = [
     ("n_trees", 1, 100_000),
     ("depth", 1, 10),
     ("oversampling", 1, 10_000),
-    ("n_pixels", 2, 4096),
+    ("n_pixels", 2, MAX_PIXELS),
     ("n_candidates", 1, 10_000),
     ("node_samples", 1, 10_000_000),
     ("min_leaf", 1, 1_000_000),
@@ -305,13 +305,14 @@ _NUMBERS = [
 ]
 
 
-def _start_offsets(count: int) -> NDArray[np.float64]:
+def _start_offsets(count: int) -> NDArray[np.float32]:
     """Return shifts (in sides) and scales of starts: the box itself, then a sunflower around it."""
     order = np.arange(count)
     radius = 0.06 * np.sqrt(order / 8)
     angle = order * np.pi * (3 - np.sqrt(5))
     scale = 1 + 0.05 * np.sin(order * 2.4)
-    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
+    offsets = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
+    return offsets.astype(np.float32)
 
 
 _START_OFFSETS = _start_offsets(25)

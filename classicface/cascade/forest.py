@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.cascade._kernels import predict_shapes
+from classicface.cascade._kernels import PIXEL_BITS, PIXEL_MASK, predict_shapes
 from classicface.exceptions import ModelFormatError
 
-__all__ = ["Cascade"]
+__all__ = ["LARGEST", "MAX_PIXELS", "REACH", "Cascade"]
+
+#: Pixels that the splits can tell apart.
+MAX_PIXELS = 1 << PIXEL_BITS
+
+#: Four pixels a quarter of a pitch around a place smooth over one pitch.
+REACH = 0.25
+
+#: Faces are halved from so many times `face_size` on: four pixels cover no wider pitch.
+LARGEST = 4
 
 
 @dataclass(frozen=True)
@@ -26,20 +35,24 @@ class Cascade:
         The landmark that each pixel is tied to.
     offsets : ndarray of float32, shape (S, P, 2)
         From the landmark to the pixel, in the frame of the mean shape.
-    splits : ndarray of int16, shape (S, T, 2**depth - 1, 3)
-        Pixel a, pixel b and threshold, in breadth-first order.
+    splits : ndarray of int32, shape (S, T, 2**depth - 1)
+        Pixel a, pixel b and threshold of each split, packed as in `classicface.cascade._kernels`,
+        in breadth-first order.
     leaves : ndarray of int8, shape (S, T, 2**depth, K)
         Steps along the stage's residual directions.
     directions : ndarray of float32, shape (S, 2 L, K)
         The residual directions (x and y of each landmark in turn), times the leaves' scales.
+    reach : ndarray of float32, shape (1,)
+        A pixel is the mean of four, this far to both sides in x and y, in sides of the box.
     """
 
     mean_shape: NDArray[np.float32]
     anchors: NDArray[np.int16]
     offsets: NDArray[np.float32]
-    splits: NDArray[np.int16]
+    splits: NDArray[np.int32]
     leaves: NDArray[np.int8]
     directions: NDArray[np.float32]
+    reach: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         centered = self.mean_shape - self.mean_shape.mean(axis=0)
@@ -75,6 +88,7 @@ class Cascade:
             starts,
             self._centered,  # type: ignore[attr-defined]
             self._inverse_norm,  # type: ignore[attr-defined]
+            self.reach[0],
             self.anchors,
             self.offsets,
             self.splits,
@@ -122,9 +136,10 @@ class Cascade:
             "mean_shape": (n_landmarks, 2),
             "anchors": (n_stages, n_pixels),
             "offsets": (n_stages, n_pixels, 2),
-            "splits": (n_stages, n_trees, n_leaves - 1, 3),
+            "splits": (n_stages, n_trees, n_leaves - 1),
             "leaves": (n_stages, n_trees, 1 << self.depth, n_dims),
             "directions": (n_stages, 2 * n_landmarks, n_dims),
+            "reach": (1,),
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -132,8 +147,8 @@ class Cascade:
                     f"damaged cascade: {name} has shape {getattr(self, name).shape},"
                     f" expected {shape}"
                 )
-        pixels = self.splits[..., :2]
-        if pixels.min() < 0 or pixels.max() >= n_pixels:
+        highest = max((self.splits >> shift & PIXEL_MASK).max() for shift in (0, PIXEL_BITS))
+        if highest >= n_pixels:
             raise ModelFormatError("damaged cascade: a split points to a pixel that is not there")
         if self.anchors.min() < 0 or self.anchors.max() >= n_landmarks:
             raise ModelFormatError("damaged cascade: a pixel is tied to a landmark out of range")
@@ -146,7 +161,8 @@ _LAYOUT = {
     "mean_shape": (np.float32, 2),
     "anchors": (np.int16, 2),
     "offsets": (np.float32, 3),
-    "splits": (np.int16, 4),
+    "splits": (np.int32, 3),
     "leaves": (np.int8, 4),
     "directions": (np.float32, 3),
+    "reach": (np.float32, 1),
 }

@@ -49,7 +49,7 @@ class Stage:
 
     anchors: NDArray[np.int16]
     offsets: NDArray[np.float32]
-    splits: NDArray[np.int16]
+    splits: NDArray[np.int32]
     leaves: NDArray[np.int8]
     directions: NDArray[np.float32]
 
@@ -62,6 +62,8 @@ class StageGrower:
     patches : FacePatches
     mean_shape : ndarray of float32, shape (L, 2)
     parameters : TreeParameters
+    reach : float
+        How far the pixels are smoothed; see `classicface.cascade.forest.Cascade`.
     workers : Workers
     """
 
@@ -70,8 +72,10 @@ class StageGrower:
         patches: FacePatches,
         mean_shape: NDArray[np.float32],
         parameters: TreeParameters,
+        reach: float,
         workers: Workers,
     ) -> None:
+        self.reach = np.float32(reach)
         self.workers = workers
         self.patches = patches
         self.mean_shape = mean_shape
@@ -155,6 +159,7 @@ class StageGrower:
                 samples.faces[block],
                 samples.shapes[block],
                 linear[block],
+                self.reach,
                 gains[block],
                 shifts[block],
                 anchors,
@@ -201,11 +206,11 @@ class StageGrower:
         pairs: NDArray[np.float64],
         rng: np.random.Generator,
         after_tree: Callable[[], None],
-    ) -> tuple[NDArray[np.int16], NDArray[np.int8]]:
+    ) -> tuple[NDArray[np.int32], NDArray[np.int8]]:
         """Grow the trees one after the other, each on what the ones before it left."""
         p = self.parameters
         n_splits = (1 << p.depth) - 1
-        splits = np.empty((p.n_trees, n_splits, 3), np.int16)
+        splits = np.empty((p.n_trees, n_splits), np.int32)
         leaves = np.empty((p.n_trees, n_splits + 1, targets.shape[1]), np.int8)
         grower = TreeGrower(
             pixels,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.shape.boxes import box_centers_sides
 
@@ -44,30 +45,32 @@ class FacePatches:
         images: list[NDArray[np.uint8]],
         landmarks: NDArray[np.float32],
         boxes: NDArray[np.float32],
-        face_size: int,
+        largest: float,
         margin: float,
     ) -> FacePatches:
-        """Cut the patch of each face out of its picture."""
+        """Cut the patch of each face out of its picture; see `classicface.image.patch`."""
         centers, sides = box_centers_sides(boxes)
-        patches = [
-            face_patch(image, center, float(side), face_size, margin)
-            for image, center, side in zip(images, centers, sides, strict=True)
-        ]
-        heights = np.array([patch.pixels.shape[0] for patch in patches])
-        widths = np.array([patch.pixels.shape[1] for patch in patches])
-        pixels = np.zeros((len(patches), heights.max(), widths.max()), np.uint8)
-        for i, patch in enumerate(patches):
-            pixels[i, : heights[i], : widths[i]] = patch.pixels
-        return cls(
-            pixels,
-            heights,
-            widths,
-            np.stack([p.from_image(q) for p, q in zip(patches, landmarks, strict=True)]),
-            np.stack([p.from_image(c) for p, c in zip(patches, centers, strict=True)]).astype(
-                np.float64
-            ),
-            sides * np.array([patch.scale.mean() for patch in patches]),
-        )
+        cut, truth, middles, scales = [], [], [], []
+        for image, points, center, side in zip(images, landmarks, centers, sides, strict=True):
+            patch = face_patch(image, tuple(center), float(side), largest, margin)
+            middle = patch.from_image(center)
+            half = side * patch.scale * (0.5 + margin)
+            low = np.clip(np.floor(middle - half), 0, None).astype(int)
+            high = np.ceil(middle + half).astype(int)
+            pixels = patch.pixels[low[1] : max(high[1], 1), low[0] : max(high[0], 1)]
+            if pixels.size == 0:
+                raise InvalidInputError(f"the box around {center.tolist()} misses its picture")
+            cut.append(pixels)
+            truth.append(patch.from_image(points) - low)
+            middles.append(middle - low)
+            scales.append(patch.scale)
+        heights = np.array([pixels.shape[0] for pixels in cut])
+        widths = np.array([pixels.shape[1] for pixels in cut])
+        padded = np.zeros((len(cut), heights.max(), widths.max()), np.uint8)
+        for i, pixels in enumerate(cut):
+            padded[i, : heights[i], : widths[i]] = pixels
+        truths = np.stack(truth).astype(np.float32)
+        return cls(padded, heights, widths, truths, np.stack(middles), sides * np.array(scales))
 
     def mean_shape(self) -> NDArray[np.float32]:
         """Return the mean of the landmarks relative to the boxes (centre 0, side 1)."""

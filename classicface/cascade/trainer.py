@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from classicface.cascade.forest import Cascade
+from classicface.cascade.forest import LARGEST, REACH, Cascade
 from classicface.cascade.grower import Stage, StageGrower, TreeParameters
 from classicface.cascade.samples import FacePatches, Samples, draw_samples
 from classicface.cascade.workers import Workers
@@ -63,7 +63,9 @@ def train_cascade(
     stages = run.stages
     arrays = {name: np.stack([getattr(s, name) for s in stages]) for name in _STAGE_ARRAYS}
     run.remove_checkpoint()
-    return Cascade(mean_shape=run.mean_shape, **arrays), run.errors
+    return Cascade(
+        mean_shape=run.mean_shape, reach=np.array([run.reach], np.float32), **arrays
+    ), run.errors
 
 
 _STAGE_ARRAYS = ("anchors", "offsets", "splits", "leaves", "directions")
@@ -85,8 +87,9 @@ class _Run:
         self.rng = check_random_state(params["random_state"])
         self.start = time.monotonic()
         self.patches = FacePatches.cut(
-            images, landmarks, boxes, params["face_size"], params["margin"]
+            images, landmarks, boxes, LARGEST * params["face_size"], params["margin"]
         )
+        self.reach = REACH / params["face_size"]
         self.mean_shape = self.patches.mean_shape()
         if np.ptp(self.mean_shape, axis=0).max() < 1e-6:
             raise InvalidInputError("the landmarks of the faces coincide; no shape to learn")
@@ -118,7 +121,7 @@ class _Run:
             done += 1
             self.progress(done / total, text)
 
-        grower = StageGrower(self.patches, self.mean_shape, self.trees, workers)
+        grower = StageGrower(self.patches, self.mean_shape, self.trees, self.reach, workers)
         noise = 0.0 if last else self.params["noise"]
         self.stages.append(grower.grow(self.samples, noise, self.rng, after_tree))
         self.errors.append(self._error())

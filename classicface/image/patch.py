@@ -1,4 +1,4 @@
-"""Face patches: the part of a picture around a face, brought to one size of face."""
+"""Face patches: pictures in which a face is not too large."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ class FacePatch:
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width)
-    scale : ndarray, shape (2,)
-        Patch pixels per picture pixel, along x and y.
-    offset : ndarray, shape (2,)
+    pixels : ndarray of uint8, shape (height, width), C-contiguous
+    scale : float
+        Patch pixels per picture pixel: 1, 1/2, 1/4, ...
+    offset : tuple of float
         A picture point p lies at ``p * scale + offset`` in the patch.
     """
 
     pixels: NDArray[np.uint8]
-    scale: NDArray[np.float64]
-    offset: NDArray[np.float64]
+    scale: float
+    offset: tuple[float, float]
 
     def from_image(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         """Take points, shape (..., 2), from the picture to the patch."""
-        return (points * self.scale + self.offset).astype(np.float32)
+        return np.asarray(points * self.scale + self.offset, np.float32)
 
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         """Take points, shape (..., 2), from the patch to the picture."""
-        return ((points - self.offset) / self.scale).astype(np.float32)
+        return np.asarray((points - self.offset) / self.scale, np.float32)
 
 
 def face_patch(
     image: NDArray[np.uint8],
-    center: NDArray[np.floating],
+    center: tuple[float, float],
     side: float,
-    face_size: int,
+    largest: float,
     margin: float,
 ) -> FacePatch:
-    """Cut out the surroundings of a face and scale them so that its side has `face_size` pixels.
+    """Bring a face to less than a largest size, by halving its surroundings where it is larger.
 
-    The picture is halved by area averaging until it is less than twice too large, then scaled
-    bilinearly, so large faces do not alias and the cost does not grow with the scale. Where the
-    surroundings reach beyond the picture, the patch ends with the picture.
+    Each halving averages two by two pixels, so large faces do not alias. A face that is small
+    enough costs nothing: the patch is the picture itself. Where the surroundings of a larger one
+    reach beyond the picture, the patch ends with the picture.
 
     Parameters
     ----------
-    image : ndarray of uint8, shape (height, width)
-    center : ndarray, shape (2,)
+    image : ndarray of uint8, shape (height, width), C-contiguous
+    center : tuple of float
         The centre of the landmark box; it need not lie inside the picture.
     side : float
         The longer side of the landmark box, in pixels.
-    face_size : int
-        The side in the patch, in pixels.
+    largest : float
+        The side of the box in the patch is less than this, in pixels.
     margin : float
-        What is kept on each side of the box, in sides of the box.
+        What is kept on each side of a box that is scaled down, in sides of the box.
 
     Returns
     -------
@@ -73,28 +73,29 @@ def face_patch(
     InvalidInputError
         The side is less than one pixel.
     """
-    import cv2
-
     if side < 1:
         raise InvalidInputError(f"the face's box has a side of {side:g} px; expected at least 1")
+    if side < largest:
+        return FacePatch(image, 1.0, (0.0, 0.0))
+    import cv2
+
     half = side * (0.5 + margin)
-    x0, x1 = _span(float(center[0]), half, image.shape[1])
-    y0, y1 = _span(float(center[1]), half, image.shape[0])
+    x0, x1 = _span(center[0], half, image.shape[1])
+    y0, y1 = _span(center[1], half, image.shape[0])
     pixels = image[y0:y1, x0:x1]
-    shrink = 1.0
-    while side * shrink >= 2 * face_size and min(pixels.shape) >= 2:
-        height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    scale = 1.0
+    while side * scale >= largest:
+        height, width = pixels.shape
+        if min(height, width) < 2:
+            break
+        size = (width // 2, height // 2)
         pixels = cv2.resize(
-            pixels[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA
+            pixels[: 2 * size[1], : 2 * size[0]], size, interpolation=cv2.INTER_AREA
         )
-        shrink /= 2
-    ratio = face_size / (side * shrink)
-    width = max(1, round(pixels.shape[1] * ratio))
-    height = max(1, round(pixels.shape[0] * ratio))
-    scale = np.array([width / pixels.shape[1], height / pixels.shape[0]]) * shrink
-    pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR)
-    # A pixel's centre keeps its place: (p - low + 0.5) * scale - 0.5.
-    return FacePatch(pixels, scale, np.array([0.5 - x0, 0.5 - y0]) * scale - 0.5)
+        scale /= 2
+    # A pixel's centre keeps its place: (p - x0 + 0.5) * scale - 0.5.
+    offset = ((0.5 - x0) * scale - 0.5, (0.5 - y0) * scale - 0.5)
+    return FacePatch(np.ascontiguousarray(pixels), scale, offset)
 
 
 def _span(center: float, half: float, size: int) -> tuple[int, int]:

@@ -1,10 +1,6 @@
 """What the tests of the tree cascade share: a tiny cascade, and a set of drawn faces for it."""
 
-import os
 from typing import Any
-
-# OpenMP's threads would spin while they wait; on cores that have other work they wait long.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 

@@ -9,6 +9,7 @@ from classicface.cascade._growing import SCORE_DIMS
 from classicface.cascade.forest import Cascade
 from classicface.cascade.grower import StageGrower, TreeParameters, _like, _principal_directions
 from classicface.cascade.samples import FacePatches, draw_samples
+from classicface.cascade.workers import Workers
 
 PARAMETERS = {
     "n_trees": 10,
@@ -40,7 +41,7 @@ def samples(patches):
 def make(patches):
     def grower(**changes):
         parameters = TreeParameters(**{**PARAMETERS, **changes})
-        return StageGrower(patches, patches.mean_shape(), parameters)
+        return StageGrower(patches, patches.mean_shape(), parameters, Workers(1))
 
     return grower
 
@@ -74,7 +75,7 @@ def test_residuals_are_in_the_frame_of_the_mean_shape(make, patches, samples):
         patches.centers,
         patches.sides,
     )
-    other = StageGrower(patches, grower.mean_shape, grower.parameters)
+    other = StageGrower(patches, grower.mean_shape, grower.parameters, Workers(1))
     samples.shapes = (samples.shapes @ turn + 5).astype(np.float32)
     after = other._residuals(samples, linear_of(other, samples))
     np.testing.assert_allclose(after, before, atol=1e-4)

@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 
 from classicface.cascade._growing import (
     SCORE_DIMS,
-    fill_leaves,
+    fill_leaf,
+    gather_node,
+    partition_node,
     read_sample_pixels,
     rotations_scales,
     score_pair,
-    split_level,
+    score_pairs,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -35,8 +37,8 @@ def test_rotations_scales(seed, n_samples, n_landmarks):
 
 
 @few
-@given(seed=seeds, n_samples=st.integers(1, 12), block=st.integers(1, 5))
-def test_read_sample_pixels(seed, n_samples, block):
+@given(seed=seeds, n_samples=st.integers(1, 12))
+def test_read_sample_pixels(seed, n_samples):
     rng = np.random.default_rng(seed)
     n_faces, n_landmarks, n_pixels = 3, 2, 4
     heights, widths = rng.integers(1, 9, (2, n_faces))
@@ -56,7 +58,7 @@ def test_read_sample_pixels(seed, n_samples, block):
         column = np.clip(np.floor(x + 0.5).astype(int), 0, widths[f] - 1)
         row = np.clip(np.floor(y + 0.5).astype(int), 0, heights[f] - 1)
         expected[:, s] = np.floor(np.clip(patches[f, row, column] * gains[s] + shifts[s], 0, 255))
-    out = np.empty((n_pixels, n_samples), np.uint8)
+    whole = np.full((n_pixels, n_samples + 5), 99, np.uint8)
     read_sample_pixels(
         patches,
         heights,
@@ -68,10 +70,40 @@ def test_read_sample_pixels(seed, n_samples, block):
         shifts,
         anchors,
         offsets,
-        block,
-        out,
+        whole[:, 2:-3],
     )
-    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(whole[:, 2:-3], expected)
+    assert np.all(whole[:, :2] == 99)
+    assert np.all(whole[:, -3:] == 99)
+
+
+@few
+@given(
+    seed=seeds, size=st.integers(1, 30), room=st.integers(1, 40), phase=st.integers(0, 2**30 - 1)
+)
+def test_gather_node(seed, size, room, phase):
+    rng = np.random.default_rng(seed)
+    residuals = rng.normal(0, 1, (50, SCORE_DIMS + 3)).astype(np.float32)
+    order = np.sort(rng.permutation(50)[:size]).astype(np.int32)
+    samples = np.full(room, -1, np.int32)
+    targets = np.full((room, SCORE_DIMS), np.nan, np.float32)
+    total = np.full(SCORE_DIMS, np.nan, np.float32)
+    used = gather_node(residuals, order, phase, samples, targets, total)
+    assert used == min(size, room)
+    seen = order[[(i * size + phase % size) // used for i in range(used)]]
+    assert len(set(seen.tolist())) == used
+    np.testing.assert_array_equal(samples[:used], seen)
+    np.testing.assert_array_equal(targets[:used], residuals[seen, :SCORE_DIMS])
+    expected = residuals[seen, :SCORE_DIMS].astype(float).sum(axis=0)
+    np.testing.assert_allclose(total, expected, atol=1e-4)
+    assert np.all(samples[used:] == -1)
+
+
+@given(size=st.integers(1, 10**6), used=st.integers(1, 10**4), phase=st.integers(0, 2**30))
+def test_every_so_many_samples_stay_inside_the_node(size, used, phase):
+    used = min(size, used)
+    places = [(i * size + phase % size) // used for i in (0, used // 2, used - 1)]
+    assert 0 <= places[0] <= places[1] <= places[2] < size
 
 
 def split_score(difference, targets, threshold, min_leaf):
@@ -107,120 +139,74 @@ def test_score_pair(seed, size, min_leaf, contrast):
         assert split_score(difference, used, threshold, min_leaf) == pytest.approx(best, rel=1e-3)
 
 
-def random_level(rng, n_samples, n_nodes, n_candidates, n_pixels):
-    """Return the arguments of split_level that describe the samples and the nodes."""
-    pixels = rng.integers(0, 256, (n_pixels, n_samples), dtype=np.uint8)
-    residuals = rng.normal(0, 1, (n_samples, SCORE_DIMS + 3)).astype(np.float32)
-    pairs = rng.integers(0, n_pixels, (n_nodes, n_candidates, 2)).astype(np.int16)
-    inner = np.sort(rng.integers(0, n_samples + 1, n_nodes - 1))
-    bounds = np.concatenate([[0], inner, [n_samples]])
-    order = rng.permutation(n_samples).astype(np.int32)
-    for part in np.split(order, inner):
-        part.sort()
-    return pixels, residuals, pairs, order, bounds
-
-
 @few
-@given(
-    seed=seeds,
-    n_samples=st.integers(1, 40),
-    n_nodes=st.sampled_from([1, 2, 4]),
-    n_candidates=st.integers(1, 4),
-    node_samples=st.integers(1, 50),
-    min_leaf=st.integers(1, 5),
-)
-def test_split_level(seed, n_samples, n_nodes, n_candidates, node_samples, min_leaf):
+@given(seed=seeds, size=st.integers(0, 20), n_pairs=st.integers(1, 4), min_leaf=st.integers(1, 4))
+def test_score_pairs(seed, size, n_pairs, min_leaf):
     rng = np.random.default_rng(seed)
-    pixels, residuals, pairs, order, bounds = random_level(rng, n_samples, n_nodes, n_candidates, 5)
-    node_samples = min(node_samples, n_samples)
-    phase = int(rng.integers(1 << 30))
+    pixels = rng.integers(0, 256, (5, 30), dtype=np.uint8)
+    pairs = rng.integers(0, 5, (n_pairs, 2)).astype(np.int16)
+    samples = rng.permutation(30)[:size].astype(np.int32)
+    targets = rng.normal(0, 1, (30, SCORE_DIMS)).astype(np.float32)
+    used = targets[:size].astype(float)
+    total = used.sum(axis=0).astype(np.float32)
+    scores = np.empty(n_pairs, np.float32)
+    thresholds = np.empty(n_pairs, np.int16)
+    score_pairs(pixels, pairs, samples, targets, total, min_leaf, scores, thresholds)
+    for (a, b), score, threshold in zip(pairs, scores, thresholds, strict=True):
+        difference = (pixels[a].astype(int) - pixels[b])[samples]
+        best = best_score(difference, used, min_leaf)
+        assert score == pytest.approx(best, rel=1e-3)
+        if best < 0:
+            assert threshold == 255
+        else:
+            reached = split_score(difference, used, threshold, min_leaf)
+            assert reached == pytest.approx(best, rel=1e-3)
+
+
+@few
+@given(seed=seeds, size=st.integers(0, 30), threshold=st.integers(-256, 255))
+def test_partition_node(seed, size, threshold):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (2, 40), dtype=np.uint8)
+    order = rng.permutation(40)[:size].astype(np.int32)
     before = order.copy()
-    splits = np.full((n_nodes, 3), -999, np.int16)
-    next_bounds = split_level(
-        pixels,
-        residuals,
-        pairs,
-        order,
-        bounds,
-        np.empty_like(order),
-        node_samples,
-        phase,
-        min_leaf,
-        splits,
-    )
-    assert next_bounds[0] == 0
-    assert next_bounds[-1] == n_samples
-    difference = pixels.astype(int)
-    for node in range(n_nodes):
-        first, last = bounds[node : node + 2]
-        inside = before[first:last]
-        a, b, threshold = splits[node].tolist()
-        assert [a, b] in pairs[node].tolist()
-        values = difference[a] - difference[b]
-        np.testing.assert_array_equal(next_bounds[2 * node : 2 * node + 3 : 2], [first, last])
-        middle = next_bounds[2 * node + 1]
-        np.testing.assert_array_equal(order[first:middle], inside[values[inside] <= threshold])
-        np.testing.assert_array_equal(order[middle:last], inside[values[inside] > threshold])
-
-        size = len(inside)
-        used = min(size, node_samples)
-        seen = inside[[(i * size + phase % size) // used for i in range(used)]]
-        least = max(1, min_leaf * used // max(1, size))
-        targets = residuals[seen, :SCORE_DIMS].astype(float)
-        scores = [
-            best_score((difference[p] - difference[q])[seen], targets, least)
-            for p, q in pairs[node]
-        ]
-        chosen = split_score(values[seen], targets, threshold, least)
-        assert chosen == pytest.approx(max(scores), rel=1e-3)
-
-
-@given(size=st.integers(1, 10**6), used=st.integers(1, 10**4), phase=st.integers(0, 2**30))
-def test_every_so_many_samples_stay_inside_the_node(size, used, phase):
-    used = min(size, used)
-    places = [(i * size + phase % size) // used for i in (0, used // 2, used - 1)]
-    assert 0 <= places[0] <= places[1] <= places[2] < size
+    n_left = partition_node(pixels[0], pixels[1], threshold, order, np.empty_like(order))
+    right = (pixels[0].astype(int) - pixels[1])[before] > threshold
+    assert n_left == np.sum(~right)
+    np.testing.assert_array_equal(order, np.concatenate([before[~right], before[right]]))
 
 
 @few
 @given(
     seed=seeds,
-    n_samples=st.integers(1, 30),
-    n_leaves=st.sampled_from([1, 2, 8]),
+    size=st.integers(0, 30),
     n_dims=st.integers(1, 4),
     spread=st.sampled_from([1e-6, 0.1, 1.0, 1e4]),
 )
-def test_fill_leaves(seed, n_samples, n_leaves, n_dims, spread):
+def test_fill_leaf(seed, size, n_dims, spread):
     rng = np.random.default_rng(seed)
-    residuals = rng.normal(0, spread, (n_samples, n_dims)).astype(np.float32)
+    residuals = rng.normal(0, spread, (40, n_dims)).astype(np.float32)
     scales = rng.uniform(0.01, 0.1, n_dims).astype(np.float32)
     shrinkage = np.float32(rng.uniform(0.05, 1.0))
-    order = rng.permutation(n_samples).astype(np.int32)
-    bounds = np.concatenate(
-        [[0], np.sort(rng.integers(0, n_samples + 1, n_leaves - 1)), [n_samples]]
-    )
+    order = rng.permutation(40)[:size].astype(np.int32)
     before = residuals.astype(float)
-    leaves = np.full((n_leaves, n_dims), 99, np.int8)
-    fill_leaves(residuals, order, bounds, shrinkage, scales, leaves)
-    for leaf in range(n_leaves):
-        inside = order[bounds[leaf] : bounds[leaf + 1]]
-        mean = before[inside].mean(axis=0) if len(inside) else np.zeros(n_dims)
-        wanted = np.clip(shrinkage * mean / scales, -127, 127)
-        assert np.all(np.abs(leaves[leaf] - wanted) <= 0.5 + 1e-3)
-        taken = leaves[leaf].astype(float) * scales
-        np.testing.assert_allclose(
-            residuals[inside], before[inside] - taken, rtol=1e-5, atol=1e-6 * (spread + 1)
-        )
+    leaf = np.full(n_dims, 99, np.int8)
+    fill_leaf(residuals, order, shrinkage, scales, leaf)
+    mean = before[order].mean(axis=0) if size else np.zeros(n_dims)
+    wanted = np.clip(shrinkage * mean / scales, -127, 127)
+    assert np.all(np.abs(leaf - wanted) <= 0.5 + 1e-3)
+    expected = before.copy()
+    expected[order] -= leaf.astype(float) * scales
+    np.testing.assert_allclose(residuals, expected, rtol=1e-5, atol=1e-6 * (spread + 1))
 
 
 def test_what_rounding_loses_stays_in_the_residuals():
-    """Ten trees that may only take whole steps of 1 bring 7.4 to within half a step."""
+    """Ten leaves that may only take whole steps of 1 bring 7.4 to within a step."""
     residuals = np.full((3, 1), 7.4, np.float32)
-    order, bounds = np.arange(3, dtype=np.int32), np.array([0, 3])
-    leaves = np.zeros((1, 1), np.int8)
+    order, leaf = np.arange(3, dtype=np.int32), np.zeros(1, np.int8)
     taken = 0
     for _ in range(10):
-        fill_leaves(residuals, order, bounds, np.float32(0.5), np.ones(1, np.float32), leaves)
-        taken += int(leaves[0, 0])
+        fill_leaf(residuals, order, np.float32(0.5), np.ones(1, np.float32), leaf)
+        taken += int(leaf[0])
     np.testing.assert_allclose(residuals, 7.4 - taken, rtol=1e-5)
     assert np.abs(residuals).max() <= 1.0 + 1e-5
