@@ -176,8 +176,9 @@ class StageGrower:
         """Return the cumulative probability of each pair, exp(-distance / prior) (eq. 9)."""
         places = self.mean_shape[anchors] + offsets
         distances = np.linalg.norm(places[:, None] - places, axis=2)
-        weights = np.exp(-distances / self.parameters.distance_prior)
-        np.fill_diagonal(weights, 0.0)
+        np.fill_diagonal(distances, np.inf)
+        # Relative to the nearest pair, so that not all of them underflow to 0.
+        weights = np.exp((distances.min() - distances) / self.parameters.distance_prior)
         cumulative = np.cumsum(weights, dtype=np.float64)
         return cumulative / cumulative[-1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from classicface.cascade.forest import LARGEST, REACH, Cascade
 from classicface.cascade.grower import Stage, StageGrower, TreeParameters
-from classicface.cascade.samples import FacePatches, Samples, draw_samples
+from classicface.cascade.samples import FacePatches, draw_samples
 from classicface.cascade.workers import Workers
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.persistence import read_model, write_model
@@ -26,6 +27,9 @@ from classicface.validation import check_random_state
 __all__ = ["train_cascade"]
 
 logger = logging.getLogger(__name__)
+
+# BLAS has one number of threads for the whole process, so one training runs at a time.
+_training = threading.Lock()
 
 
 def train_cascade(
@@ -54,9 +58,9 @@ def train_cascade(
     errors : list of float
         Mean distance of the samples to the truth after each stage, in sides of the box.
     """
-    run = _Run(images, complete_landmarks(landmarks), boxes, params, progress)
     # BLAS sums in another order on another number of threads.
-    with Workers(n_jobs) as workers, threadpool_limits(1, user_api="blas"):
+    with _training, Workers(n_jobs) as workers, threadpool_limits(1, user_api="blas"):
+        run = _Run(images, complete_landmarks(landmarks), boxes, params, progress)
         run.resume()
         while run.unfinished():
             run.grow_stage(workers)
@@ -85,6 +89,9 @@ class _Run:
         self.params = params
         self.progress = progress
         self.rng = check_random_state(params["random_state"])
+        self.seed = repr(params["random_state"])
+        if params["random_state"] is self.rng:  # a generator: what it would draw
+            self.seed = repr(self.rng.bit_generator.state)
         self.start = time.monotonic()
         self.patches = FacePatches.cut(
             images, landmarks, boxes, LARGEST * params["face_size"], params["margin"]
@@ -158,9 +165,10 @@ class _Run:
         shaping = {
             name: value
             for name, value in self.params.items()
-            if name not in ("n_jobs", "checkpoint", "time_budget", "n_starts", "random_state")
+            if name
+            not in ("n_jobs", "checkpoint", "time_budget", "n_starts", "flip", "random_state")
         }
-        shaping["seed"] = repr(self.params["random_state"])
+        shaping["seed"] = self.seed
         digest.update(json.dumps(shaping, sort_keys=True).encode())
         for array in (self.patches.pixels, self.patches.truth, self.patches.centers):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -187,19 +195,28 @@ class _Run:
         if path is None or not Path(path).exists():
             return
         header, tensors = read_model(path)
-        if header.get("class") != "ERTFitter checkpoint" or header["digest"] != self._digest():
+        if header.get("class") != "ERTFitter checkpoint" or header.get("digest") != self._digest():
             raise ModelFormatError(
                 f"{path}: the checkpoint of another training (other data, parameters or seed);"
                 " remove it, or name another file"
             )
-        self.errors = list(header["errors"])
+        try:
+            self.errors = [float(error) for error in header["errors"]]
+            stages = {
+                name: np.stack([tensors[f"{i}.{name}"] for i in range(len(self.errors))])
+                for name in _STAGE_ARRAYS
+            }
+            cascade = {"mean_shape": self.mean_shape, **stages}
+            Cascade.from_tensors(cascade, len(self.mean_shape))
+            self.samples.shapes[:] = tensors["shapes"]
+            self.rng.bit_generator.state = header["random_state"]
+            self.start -= float(header["seconds"])
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise ModelFormatError(f"{path}: damaged checkpoint ({error!r:.300})") from None
         self.stages = [
-            Stage(**{name: tensors[f"{i}.{name}"] for name in _STAGE_ARRAYS})
+            Stage(**{name: stages[name][i] for name in _STAGE_ARRAYS})
             for i in range(len(self.errors))
         ]
-        self.samples = Samples(self.samples.faces, tensors["shapes"].copy())
-        self.rng.bit_generator.state = header["random_state"]
-        self.start -= header["seconds"]
         logger.info("resumed after stage %d", len(self.stages))
 
     def remove_checkpoint(self) -> None:

@@ -128,6 +128,8 @@ def test_extreme_parameters_train(tiny, few):
         {"noise": 1.0, "light_jitter": 1.0},
         {"shift_jitter": 0.4, "scale_jitter": 0.4, "rotation_jitter": 60.0},
         {"distance_prior": 1e3},
+        {"distance_prior": 1e-3},
+        {"distance_prior": 1e-3, "n_pixels": 2},
     ):
         fitter = tiny(n_trees=3, **changes).fit(two)
         assert np.isfinite(fitter.predict_many(two.images, two.boxes)).all(), changes
@@ -195,6 +197,7 @@ ODD_INPUTS = {
     ),
     "points on a line": lambda d: (d.images, np.stack([LINE] * 8), BOXES),
     "points far from the box": lambda d: (d.images, d.landmarks + 5000, d.boxes),
+    "points far apart": lambda d: (d.images, d.landmarks * 1000, d.boxes),
     "two points": lambda d: (d.images, d.landmarks[:, [36, 45]], d.boxes),
 }
 

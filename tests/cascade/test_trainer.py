@@ -4,14 +4,16 @@ import logging
 import pickle
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import classicface
 from classicface.exceptions import DataFormatError, ModelFormatError, NotFittedError
+from classicface.persistence import read_model, write_model
 
 N_TREES = 8  # those of the tiny cascade, in each of 3 stages
 
@@ -78,6 +80,22 @@ def test_training_leaves_the_global_state_alone(tiny, few):
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
+def test_several_trainings_at_a_time(tiny, few, fitted, tmp_path):
+    with ThreadPoolExecutor(3) as pool:
+        models = list(pool.map(lambda _: tiny(n_jobs=2).fit(few), range(9)))
+    assert all(saved(model, tmp_path) == saved(fitted, tmp_path) for model in models)
+
+
+def test_the_threads_of_blas_change_no_bit(tiny, few, tmp_path):
+    landmarks = few.landmarks.copy()
+    landmarks[np.random.default_rng(0).random(landmarks.shape[:2]) < 0.3] = np.nan
+    files = []
+    for n_threads in (1, 2, 4):
+        with threadpool_limits(n_threads, user_api="blas"):
+            files.append(saved(tiny().fit(few.images, landmarks, few.boxes), tmp_path))
+    assert files[0] == files[1] == files[2]
+
+
 def test_progress_rises_to_one(tiny, few):
     calls = []
     tiny().fit(few, progress=lambda fraction, text: calls.append((fraction, text)))
@@ -127,7 +145,7 @@ def test_a_training_may_stop_more_than_once(tiny, few, fitted, checkpoint, tmp_p
 
 
 def test_what_does_not_shape_the_trees_may_change(tiny, few, fitted, interrupted):
-    changes = {"n_starts": 3, "time_budget": 1000.0, "n_jobs": 2}
+    changes = {"n_starts": 3, "flip": True, "time_budget": 1000.0, "n_jobs": 2}
     resumed = tiny(checkpoint=interrupted, **changes).fit(few)
     np.testing.assert_array_equal(resumed.cascade_.leaves, fitted.cascade_.leaves)
 
@@ -211,3 +229,49 @@ def test_a_time_budget_is_kept_and_gives_a_working_model(tiny, few, tmp_path, ca
 def test_a_generous_time_budget_changes_nothing(tiny, few, fitted):
     other = tiny(time_budget=1000.0).fit(few)
     np.testing.assert_array_equal(other.cascade_.leaves, fitted.cascade_.leaves)
+
+
+def test_a_generator_is_told_by_what_it_would_draw(tiny, few, fitted, checkpoint, tmp_path):
+    """As after a restart of the program: another generator of the same seed takes up the run."""
+    with pytest.raises(StopError):
+        tiny(checkpoint=checkpoint, random_state=np.random.default_rng(0)).fit(
+            few, progress=stop_after(N_TREES + 1)
+        )
+    with pytest.raises(ModelFormatError, match="another training"):
+        tiny(checkpoint=checkpoint, random_state=np.random.default_rng(1)).fit(few)
+    resumed = tiny(checkpoint=checkpoint, random_state=np.random.default_rng(0)).fit(few)
+    np.testing.assert_array_equal(resumed.cascade_.leaves, fitted.cascade_.leaves)
+
+
+def test_a_crafted_checkpoint_is_our_error(tiny, few, interrupted):
+    header, tensors = read_model(interrupted)
+    changed_headers = [
+        {**header, **change}
+        for change in (
+            {"digest": None},
+            {"errors": 3},
+            {"errors": []},
+            {"errors": [0.1] * 9},
+            {"random_state": None},
+            {"random_state": {"bit_generator": "PCG64"}},
+            {"seconds": "long"},
+            {"seconds": 10**400},
+        )
+    ]
+    changed_headers += [
+        {key: value for key, value in header.items() if key != name}
+        for name in ("class", "digest", "errors", "random_state", "seconds")
+    ]
+    contents = [(changed, tensors) for changed in changed_headers]
+    for name, array in tensors.items():
+        contents += [
+            (header, {key: value for key, value in tensors.items() if key != name}),
+            (header, {**tensors, name: array[:-1]}),
+            (header, {**tensors, name: array.astype(np.float64).ravel()}),
+        ]
+    for changed, arrays in contents:
+        write_model(interrupted, changed, arrays)
+        before = interrupted.read_bytes()
+        with pytest.raises(ModelFormatError, match="checkpoint"):
+            tiny(checkpoint=str(interrupted)).fit(few)
+        assert interrupted.read_bytes() == before
