@@ -113,14 +113,16 @@ def add_leaves(leaves, found, total):
 
 
 @njit(cache=True, nogil=True)
-def move_shape(shape, a, b, directions, total):
-    """Add (a, b) * (directions @ total) to `shape`; directions (2 L, K)."""
+def move_shape(shape, a, b, steps, total, step):
+    """Add (a, b) * (total @ steps) to `shape`; steps (K, 2 L), step (2 L,) is scratch."""
+    step[:] = 0.0
+    for k in range(total.shape[0]):
+        weight = np.float32(total[k])
+        for j in range(step.shape[0]):
+            step[j] += weight * steps[k, j]
     for i in range(shape.shape[0]):
-        x = np.float32(0.0)
-        y = np.float32(0.0)
-        for k in range(total.shape[0]):
-            x += directions[2 * i, k] * total[k]
-            y += directions[2 * i + 1, k] * total[k]
+        x = step[2 * i]
+        y = step[2 * i + 1]
         shape[i, 0] += a * x - b * y
         shape[i, 1] += b * x + a * y
 
@@ -128,7 +130,11 @@ def move_shape(shape, a, b, directions, total):
 @njit(cache=True, nogil=True)
 def predict_shapes(
     image,
-    shapes,
+    x,
+    y,
+    side,
+    spread,
+    mean_shape,
     centered_mean,
     inverse_norm,
     reach,
@@ -136,21 +142,29 @@ def predict_shapes(
     offsets,
     splits,
     leaves,
-    directions,
+    steps,
     depth,
 ):
-    """Run the cascade on one patch from several starts; `shapes` (n, L, 2) takes the results.
+    """Run the cascade on an image from several starts; return the shapes (n, L, 2).
 
-    anchors (S, P), offsets (S, P, 2), splits (S, T, 2**depth - 1), leaves
-    (S, T, 2**depth, K), directions (S, 2 L, K).
+    The box has its centre at (x, y); the mean shape starts from the places spread (n, 3) around
+    it: shift in sides, factor of the side. anchors (S, P), offsets (S, P, 2), splits
+    (S, T, 2**depth - 1), leaves (S, T, 2**depth, K), steps (S, K, 2 L).
     """
+    shapes = np.empty((spread.shape[0], mean_shape.shape[0], 2), np.float32)
     pixels = np.empty(anchors.shape[1], np.uint8)
     found = np.empty(splits.shape[1], np.uint64)
     total = np.empty(leaves.shape[3], np.int32)
-    for stage in range(splits.shape[0]):
-        for n in range(shapes.shape[0]):
-            a, b = rotation_scale(shapes[n], centered_mean, inverse_norm)
-            read_pixels(image, shapes[n], a, b, reach, anchors[stage], offsets[stage], pixels)
+    step = np.empty(steps.shape[2], np.float32)
+    for n in range(spread.shape[0]):
+        shape = shapes[n]
+        for i in range(mean_shape.shape[0]):
+            shape[i, 0] = x + side * (spread[n, 0] + spread[n, 2] * mean_shape[i, 0])
+            shape[i, 1] = y + side * (spread[n, 1] + spread[n, 2] * mean_shape[i, 1])
+        for stage in range(splits.shape[0]):
+            a, b = rotation_scale(shape, centered_mean, inverse_norm)
+            read_pixels(image, shape, a, b, reach, anchors[stage], offsets[stage], pixels)
             find_leaves(pixels, splits[stage], depth, found)
             add_leaves(leaves[stage], found, total)
-            move_shape(shapes[n], a, b, directions[stage], total)
+            move_shape(shape, a, b, steps[stage], total, step)
+    return shapes

@@ -239,35 +239,22 @@ class ERTFitter(LandmarkPredictor):
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         centers, sides = box_centers_sides(boxes)
-        cascade, spread = self.cascade_, _START_OFFSETS[: self.n_starts]
+        cascade, spread = self.cascade_, _START_SPREAD[: self.n_starts]
         result = np.empty((len(boxes), *cascade.mean_shape.shape), np.float32)
         faces = zip(centers.tolist(), sides.tolist(), strict=True)
         for i, (center, side) in enumerate(faces):
             patch = face_patch(image, center, side, LARGEST * self.face_size, self.margin)
-            scale = np.float32(side * patch.scale)
-            places = patch.from_image(np.array(center)) + scale * spread[:, None, :2]
-            starts = cascade.mean_shape * (scale * spread[:, None, 2:]) + places
+            x = center[0] * patch.scale + patch.offset[0]
+            y = center[1] * patch.scale + patch.offset[1]
+            shapes = cascade.run(patch.pixels, (x, y), side * patch.scale, spread)
             if self.flip and self.scheme_.mirror:
-                shapes = self._run_with_mirror(patch.pixels, starts, places)
-            else:
-                shapes = cascade.run(patch.pixels, starts)
+                last = patch.pixels.shape[1] - 1
+                mirrored = np.ascontiguousarray(patch.pixels[:, ::-1])
+                turned = cascade.run(mirrored, (last - x, y), side * patch.scale, spread * _TURN)
+                turned[..., 0] = last - turned[..., 0]
+                shapes = np.concatenate([shapes, turned[:, list(self.scheme_.mirror)]])
             result[i] = patch.to_image(shapes[0] if len(shapes) == 1 else np.median(shapes, axis=0))
         return result
-
-    def _run_with_mirror(
-        self,
-        patch: NDArray[np.uint8],
-        starts: NDArray[np.float32],
-        places: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Run on the patch and on its mirror image; return both results, mirrored back."""
-        last = np.float32(patch.shape[1] - 1)
-        turned = starts.copy()
-        turned[..., 0] += last - 2 * places[..., 0]
-        mirrored = self.cascade_.run(np.ascontiguousarray(patch[:, ::-1]), turned)
-        mirrored[..., 0] = last - mirrored[..., 0]
-        shapes = self.cascade_.run(patch, starts)
-        return np.concatenate([shapes, mirrored[:, list(self.scheme_.mirror)]])
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"train_error": self.train_error_}, self.cascade_.tensors()
@@ -305,14 +292,17 @@ _NUMBERS = [
 ]
 
 
-def _start_offsets(count: int) -> NDArray[np.float32]:
+def _start_spread(count: int) -> NDArray[np.float32]:
     """Return shifts (in sides) and scales of starts: the box itself, then a sunflower around it."""
     order = np.arange(count)
     radius = 0.06 * np.sqrt(order / 8)
     angle = order * np.pi * (3 - np.sqrt(5))
     scale = 1 + 0.05 * np.sin(order * 2.4)
-    offsets = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
-    return offsets.astype(np.float32)
+    spread = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
+    return spread.astype(np.float32)
 
 
-_START_OFFSETS = _start_offsets(25)
+_START_SPREAD = _start_spread(25)
+
+# What a mirror does to a start.
+_TURN = np.array([-1, 1, 1], np.float32)

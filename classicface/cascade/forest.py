@@ -59,6 +59,8 @@ class Cascade:
         spread = float(np.sum(centered.astype(np.float64) ** 2))
         object.__setattr__(self, "_centered", np.ascontiguousarray(centered, np.float32))
         object.__setattr__(self, "_inverse_norm", np.float32(1.0 / max(spread, 1e-12)))
+        steps = np.ascontiguousarray(self.directions.transpose(0, 2, 1))
+        object.__setattr__(self, "_steps", steps)
 
     @property
     def depth(self) -> int:
@@ -70,22 +72,37 @@ class Cascade:
         """Number of stages."""
         return int(self.splits.shape[0])
 
-    def run(self, patch: NDArray[np.uint8], starts: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Refine starting shapes on a patch.
+    def run(
+        self,
+        patch: NDArray[np.uint8],
+        center: tuple[float, float],
+        side: float,
+        spread: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Find the landmarks in a patch from several starts around a box.
 
         Parameters
         ----------
-        patch : ndarray of uint8, shape (height, width)
-        starts : ndarray of float32, shape (n, L, 2)
-            In patch coordinates; overwritten.
+        patch : ndarray of uint8, shape (height, width), C-contiguous
+        center : tuple of float
+            The box's centre, in patch coordinates.
+        side : float
+            The box's side, in patch pixels.
+        spread : ndarray of float32, shape (n, 3)
+            Of each start: shift in x and y, in sides, and factor of the side.
 
         Returns
         -------
         ndarray of float32, shape (n, L, 2)
+            In patch coordinates.
         """
-        predict_shapes(
+        shapes: NDArray[np.float32] = predict_shapes(
             patch,
-            starts,
+            np.float32(center[0]),
+            np.float32(center[1]),
+            np.float32(side),
+            spread,
+            self.mean_shape,
             self._centered,  # type: ignore[attr-defined]
             self._inverse_norm,  # type: ignore[attr-defined]
             self.reach[0],
@@ -93,10 +110,10 @@ class Cascade:
             self.offsets,
             self.splits,
             self.leaves,
-            self.directions,
+            self._steps,  # type: ignore[attr-defined]
             self.depth,
         )
-        return starts
+        return shapes
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name, as they are stored."""

@@ -36,6 +36,8 @@ class FacePatch:
 
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         """Take points, shape (..., 2), from the patch to the picture."""
+        if self.scale == 1.0:  # then there is no offset either
+            return np.asarray(points, np.float32)
         return np.asarray((points - self.offset) / self.scale, np.float32)
 
 

@@ -191,12 +191,12 @@ def first_set_to(value):
     return change
 
 
-FLOATS = ["mean_shape", "offsets", "directions"]
+FLOATS = ["mean_shape", "offsets", "directions", "reach"]
 WHOLES = ["anchors", "splits", "leaves"]
 BAD_TENSORS = [
     *[(name, "cut", cut(0)) for name in FLOATS + WHOLES],
     *[(name, "cut at the end", cut(-1)) for name in FLOATS + WHOLES if name != "offsets"],
-    *[(name, "flat", np.ravel) for name in FLOATS + WHOLES],
+    *[(name, "flat", np.ravel) for name in FLOATS + WHOLES if name != "reach"],
     *[(name, "a scalar", lambda array: array.ravel()[0]) for name in FLOATS + WHOLES],
     *[(name, "empty", lambda array: array[:0]) for name in FLOATS + WHOLES],
     *[(name, "empty inside", lambda array: array[..., :0]) for name in FLOATS + WHOLES],
@@ -205,7 +205,10 @@ BAD_TENSORS = [
     *[(name, str(value), first_set_to(value))
       for name in FLOATS for value in (np.nan, np.inf, -3e38)],
     *[("anchors", str(value), first_set_to(value)) for value in (-1, 5, 32767, -32768)],
-    *[("splits", str(value), first_set_to(value)) for value in (-1, 10, 32767, -32768)],
+    *[("splits", f"pixels {a} and {b}, threshold {t}", first_set_to((t << 20) + (b << 10) + a))
+      for a, b in [(10, 0), (0, 10), (1023, 1023)] for t in (-2048, -1, 0, 2047)],
+    *[("reach", str(value), first_set_to(value)) for value in (-1e-3, -1e9, 1e11)],
+    ("reach", "two", lambda array: np.repeat(array, 2)),
     ("leaves", "one leaf", lambda array: array[:, :, :1]),
     ("leaves", "three leaves", lambda array: array[:, :, :3]),
     ("leaves", "more leaves", lambda array: np.repeat(array, 2, axis=2)),
@@ -264,6 +267,12 @@ def test_another_class_of_the_same_parts(content, path):
         refused(path, "holds a model of class")
 
 
+def random_splits(rng, shape):
+    """Return packed splits of any threshold on 10 pixels."""
+    a, b = rng.integers(0, 10, (2, *shape))
+    return (rng.integers(-2048, 2048, shape) * 2**20 + b * 2**10 + a).astype(np.int32)
+
+
 def test_a_model_that_passes_every_check_cannot_crash_prediction(content, path, few):
     """Any steps and offsets: the result may be nonsense, the process lives."""
     header, tensors = content
@@ -274,6 +283,8 @@ def test_a_model_that_passes_every_check_cannot_crash_prediction(content, path, 
             "directions": (rng.standard_normal(tensors["directions"].shape) * 1e9).astype("f4"),
             "leaves": rng.integers(-128, 128, tensors["leaves"].shape).astype(np.int8),
             "mean_shape": (rng.standard_normal((5, 2)) * 1e9).astype(np.float32),
+            "reach": (rng.random(1) * 1e9).astype(np.float32),
+            "splits": random_splits(rng, tensors["splits"].shape),
         }
         write_model(path, header, {**tensors, **wild})
         loaded = classicface.load(path)

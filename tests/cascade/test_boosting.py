@@ -22,17 +22,22 @@ def make(rng, n_samples, *, n_pixels=6, depth=3, n_candidates=4):
     )
 
 
+def unpack(splits):
+    """Return a, b and threshold (n, 3) of splits as they are stored in model files."""
+    return np.stack([splits % 1024, splits // 1024 % 1024, splits // 2**20], axis=1)
+
+
 def grow(pixels, residuals, scales, candidates, phase=0, n_threads=1, **changes):
-    """Grow one tree; return its splits, its leaves and the residuals that it leaves."""
+    """Grow one tree; return its splits (a, b, threshold), its leaves and the residuals that it leaves."""
     depth = len(candidates).bit_length()
     options = {"shrinkage": 0.5, "node_samples": 10**6, "min_leaf": 1, **changes}
     left = residuals.copy()
-    splits = np.full((len(candidates), 3), -999, np.int16)
+    splits = np.full(len(candidates), -999, np.int32)
     leaves = np.full((len(candidates) + 1, residuals.shape[1]), 99, np.int8)
     with Workers(n_threads) as workers:
         grower = TreeGrower(pixels, left, scales, depth=depth, workers=workers, **options)
         grower.grow(candidates, phase, splits, leaves)
-    return splits, leaves, left
+    return unpack(splits), leaves, left
 
 
 def score(difference, targets, threshold, min_leaf):
@@ -50,10 +55,13 @@ def score(difference, targets, threshold, min_leaf):
     node_samples=st.integers(1, 50),
     min_leaf=st.integers(1, 5),
     phase=st.integers(0, 2**30 - 1),
+    n_pixels=st.sampled_from([1, 6, 1024]),
 )
-def test_every_node_takes_its_best_split(seed, n_samples, depth, node_samples, min_leaf, phase):
+def test_every_node_takes_its_best_split(
+    seed, n_samples, depth, node_samples, min_leaf, phase, n_pixels
+):
     rng = np.random.default_rng(seed)
-    pixels, residuals, scales, candidates = make(rng, n_samples, depth=depth)
+    pixels, residuals, scales, candidates = make(rng, n_samples, depth=depth, n_pixels=n_pixels)
     splits, leaves, left = grow(
         pixels,
         residuals,
@@ -135,7 +143,7 @@ def test_one_grower_grows_many_trees():
         squares = [np.sum(residuals**2)]
         for _ in range(10):
             candidates = rng.integers(0, 6, (7, 5, 2)).astype(np.int16)
-            splits, leaves = np.empty((7, 3), np.int16), np.empty((8, 18), np.int8)
+            splits, leaves = np.empty(7, np.int32), np.empty((8, 18), np.int8)
             grower.grow(candidates, int(rng.integers(1 << 30)), splits, leaves)
             squares.append(np.sum(residuals**2))
     assert np.all(np.diff(squares) < 0)

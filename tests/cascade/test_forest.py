@@ -22,9 +22,10 @@ def one_tree():
         mean_shape=MEAN,
         anchors=np.array([[0, 1]], np.int16),
         offsets=np.zeros((1, 2, 2), np.float32),
-        splits=np.array([[[[0, 1, 0]]]], np.int16),
+        splits=np.array([[[1 << 10]]], np.int32),
         leaves=np.array([[[[-20], [10]]]], np.int8),
         directions=directions,
+        reach=np.zeros(1, np.float32),
     )
 
 
@@ -102,13 +103,14 @@ def put(value, place=(0,)):
     return change
 
 
-FLOATS = ["mean_shape", "offsets", "directions"]
+FLOATS = ["mean_shape", "offsets", "directions", "reach"]
 ALL = [*FLOATS, "anchors", "splits", "leaves"]
+N_AXES = {"mean_shape": 2, "anchors": 2, "reach": 1}
 DAMAGE = [
     *[(name, f"cut {axis}", lambda x, k=axis: x.take(range(x.shape[k] - 1), k))
-      for name in ALL for axis in range(2 if name in ("mean_shape", "anchors") else 3)
+      for name in ALL for axis in range(N_AXES.get(name, 3))
       if (name, axis) != ("leaves", 2)],
-    *[(name, "flat", np.ravel) for name in ALL],
+    *[(name, "flat", np.ravel) for name in ALL if name != "reach"],
     *[(name, "one more axis", lambda x: x[None]) for name in ALL],
     *[(name, "empty", lambda x: x[:0]) for name in ALL],
     *[(name, "none inside", lambda x: x[..., :0]) for name in ALL],
@@ -117,9 +119,39 @@ DAMAGE = [
     *[(name, "swapped bytes", lambda x: x.astype(x.dtype.newbyteorder())) for name in FLOATS],
     *[(name, str(value), put(value)) for name in FLOATS for value in (np.nan, np.inf, -3e38)],
     *[("anchors", str(value), put(value)) for value in (-1, -32768, 68, 32767)],
-    *[("splits", f"pixel a {value}", put(value)) for value in (-1, -32768, 40, 32767)],
-    *[("splits", f"pixel b {v}", put(v, (-1, -1, -1, 1))) for v in (-1, -32768, 40, 32767)],
+    *[("splits", f"pixel {'ab'[b]} {v}, threshold {t}", put((t << 20) + (v << 10 * b), place))
+      for v in (40, 41, 1023) for b in (0, 1) for t in (-2048, -1, 0, 2047)
+      for place in [(-1, -1, -1)]],
+    *[("splits", str(value), put(value)) for value in (-1, 40, 2**31 - 1)],
+    *[("reach", str(value), put(value)) for value in (-1e-6, -0.25, -1e9, 1.1e10, 3e38)],
+    ("reach", "two", lambda x: x.repeat(2)),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("threshold", [-2048, -256, -1, 0, 255, 2047])
+def test_any_threshold_is_legal(fitted, few, threshold):
+    """The threshold is signed; one beyond all differences sends everything to one side."""
+    last = 39 + (39 << 10)  # of 40 pixels
+    tensors = fitted.cascade_.tensors()
+    splits = np.full_like(tensors["splits"], (threshold << 20) + last)
+    leaves = np.zeros_like(tensors["leaves"])
+    leaves[:, :, 0 if threshold >= 0 else -1] = 1  # the leaf of a difference of 0
+    cascade = Cascade.from_tensors({**tensors, "splits": splits, "leaves": leaves}, 68)
+    even = Cascade.from_tensors({**tensors, "leaves": np.ones_like(leaves)}, 68)
+    patch, starts = few.images[0], few.landmarks[:2]
+    np.testing.assert_array_equal(cascade.run(patch, starts.copy()), even.run(patch, starts.copy()))
+
+
+def test_the_reach_smooths(one_tree):
+    """At the edge a long reach sees the mean of both halves, on each side of it."""
+    start = (MEAN * 20 + (60.0, 50.0))[None].astype(np.float32)
+    image = two_halves(200, 100)
+    image[30:50] = 0  # the pixels of a reach of one side lie above and below
+    image[:30, :60] = 120
+    for reach, step in [(0.0, -4), (1.0, -4), (0.75, 2)]:
+        cascade = dataclasses.replace(one_tree, reach=np.array([reach], np.float32))
+        moved = cascade.run(image, start.copy())
+        np.testing.assert_allclose(moved - start, np.tile([step, 0], (1, 3, 1)), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +196,12 @@ def test_absurd_values_that_pass_cannot_read_beyond_the_patch(fitted, few):
             "directions": np.full_like(tensors["directions"], 9e9),
             "offsets": np.full_like(tensors["offsets"], -9e9),
             "leaves": np.full_like(tensors["leaves"], -128),
+            "reach": np.array([9e9], np.float32),
         },
         68,
     )
     stages = {name: np.repeat(array, 5, axis=0) for name, array in wild.tensors().items()}
-    deep = Cascade.from_tensors({**stages, "mean_shape": wild.mean_shape}, 68)
+    whole = {"mean_shape": wild.mean_shape, "reach": wild.reach}
+    deep = Cascade.from_tensors({**stages, **whole}, 68)
     result = deep.run(np.zeros((1, 1), np.uint8), few.landmarks[:2].copy())
     assert result.shape == (2, 68, 2)

@@ -26,9 +26,13 @@ PARAMETERS = {
 }
 
 
+#: Some pixels wide on the faces of these tests, so that it matters.
+REACH = 0.03
+
+
 @pytest.fixture(scope="module")
 def patches(few):
-    return FacePatches.cut(few.images, few.landmarks, few.boxes, 80, 0.5)
+    return FacePatches.cut(few.images, few.landmarks, few.boxes, 320, 0.5)
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def samples(patches):
 def make(patches):
     def grower(**changes):
         parameters = TreeParameters(**{**PARAMETERS, **changes})
-        return StageGrower(patches, patches.mean_shape(), parameters, Workers(1))
+        return StageGrower(patches, patches.mean_shape(), parameters, REACH, Workers(1))
 
     return grower
 
@@ -75,7 +79,7 @@ def test_residuals_are_in_the_frame_of_the_mean_shape(make, patches, samples):
         patches.centers,
         patches.sides,
     )
-    other = StageGrower(patches, grower.mean_shape, grower.parameters, Workers(1))
+    other = StageGrower(patches, grower.mean_shape, grower.parameters, REACH, Workers(1))
     samples.shapes = (samples.shapes @ turn + 5).astype(np.float32)
     after = other._residuals(samples, linear_of(other, samples))
     np.testing.assert_allclose(after, before, atol=1e-4)
@@ -86,7 +90,8 @@ def test_training_moves_samples_as_prediction_does(make, patches, samples):
     starts = samples.shapes.copy()
     stage = make().grow(samples, 0.0, np.random.default_rng(0), lambda: None)
     arrays = {name: array[None] for name, array in vars(stage).items()}
-    cascade = Cascade(mean_shape=patches.mean_shape(), **arrays)
+    reach = np.array([REACH], np.float32)
+    cascade = Cascade(mean_shape=patches.mean_shape(), reach=reach, **arrays)
     for s, face in enumerate(samples.faces):
         patch = patches.pixels[face, : patches.heights[face], : patches.widths[face]]
         found = cascade.run(np.ascontiguousarray(patch), starts[s : s + 1])

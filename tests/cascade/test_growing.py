@@ -44,9 +44,10 @@ def test_read_sample_pixels(seed, n_samples):
     heights, widths = rng.integers(1, 9, (2, n_faces))
     patches = rng.integers(0, 256, (n_faces, 9, 9), dtype=np.uint8)
     faces = rng.integers(0, n_faces, n_samples).astype(np.int32)
-    # Whole and quarter numbers, so that single precision is exact.
+    # Whole and quarter numbers, and rotations of whole length: single precision is exact.
     shapes = rng.integers(-8, 48, (n_samples, n_landmarks, 2)).astype(np.float32) / 4
-    linear = rng.integers(-4, 5, (n_samples, 2)).astype(np.float32)
+    linear = rng.choice([[0, 0], [1, 0], [0, -2], [3, 4], [-4, 3]], n_samples).astype(np.float32)
+    reach = np.float32(rng.choice([0.0, 0.25, 0.5, 1.0]))
     gains = rng.choice([0.5, 1.0, 1.5, 2.0], n_samples).astype(np.float32)
     shifts = rng.integers(-100, 100, n_samples).astype(np.float32)
     anchors = rng.integers(0, n_landmarks, n_pixels).astype(np.int16)
@@ -54,10 +55,16 @@ def test_read_sample_pixels(seed, n_samples):
     expected = np.empty((n_pixels, n_samples))
     for s, f in enumerate(faces):
         (a, b), (dx, dy) = linear[s].astype(float), offsets.astype(float).T
-        x, y = shapes[s, anchors].T + np.stack([a * dx - b * dy, b * dx + a * dy])
-        column = np.clip(np.floor(x + 0.5).astype(int), 0, widths[f] - 1)
-        row = np.clip(np.floor(y + 0.5).astype(int), 0, heights[f] - 1)
-        expected[:, s] = np.floor(np.clip(patches[f, row, column] * gains[s] + shifts[s], 0, 255))
+        x, y = shapes[s, anchors].T + np.stack([a * dx - b * dy, b * dx + a * dy]) + 0.5
+        step = float(reach) * np.hypot(a, b)
+        total = np.zeros(n_pixels, int)
+        for right in (-step, step):
+            for down in (-step, step):
+                column = np.clip(np.floor(x + right).astype(int), 0, widths[f] - 1)
+                row = np.clip(np.floor(y + down).astype(int), 0, heights[f] - 1)
+                total += patches[f, row, column]
+        value = (total + 2) // 4
+        expected[:, s] = np.floor(np.clip(value * gains[s] + shifts[s], 0, 255))
     whole = np.full((n_pixels, n_samples + 5), 99, np.uint8)
     read_sample_pixels(
         patches,
@@ -66,6 +73,7 @@ def test_read_sample_pixels(seed, n_samples):
         faces,
         shapes,
         linear,
+        reach,
         gains,
         shifts,
         anchors,

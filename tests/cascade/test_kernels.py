@@ -1,6 +1,7 @@
 """Every kernel that predicts, against a plain NumPy twin; also with NUMBA_DISABLE_JIT=1."""
 
 import numpy as np
+import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +23,17 @@ def random_image(rng, height, width):
     return rng.integers(0, 256, (height, width), dtype=np.uint8)
 
 
+def pack(a, b, threshold):
+    """Pack splits as they are stored in model files: 12, 10 and 10 bits."""
+    return (threshold * 2**20 + b * 2**10 + a).astype(np.int32)
+
+
 def random_splits(rng, n_trees, depth, n_pixels):
+    """Return random splits (T, 2**depth - 1, 3) of a, b and threshold."""
     n_splits = (1 << depth) - 1
     pixels = rng.integers(0, n_pixels, (n_trees, n_splits, 2))
     thresholds = rng.integers(-256, 256, (n_trees, n_splits, 1))
-    return np.concatenate([pixels, thresholds], axis=2).astype(np.int16)
+    return np.concatenate([pixels, thresholds], axis=2)
 
 
 def rotation_scale_twin(shape, centered, inverse_norm):
@@ -35,14 +42,24 @@ def rotation_scale_twin(shape, centered, inverse_norm):
     return product.real, product.imag
 
 
-def pixel_places_twin(shape, a, b, anchors, offsets):
-    rotation = np.array([[a, -b], [b, a]], float)
-    return shape.astype(float)[anchors] + offsets.astype(float) @ rotation.T
+def places_twin(shape, a, b, reach, anchors, offsets):
+    """Return the columns and rows, (2, P) each, before they are cut to whole ones.
+
+    The operations are those of the kernel in the same order: single precision stays single.
+    """
+    (x, y), (dx, dy) = shape[anchors].T, offsets.T
+    half = offsets.dtype.type(0.5)
+    x = x + a * dx - b * dy + half
+    y = y + b * dx + a * dy + half
+    step = reach * np.sqrt(a * a + b * b)
+    return np.stack([x - step, x + step]), np.stack([y - step, y + step])
 
 
-def read_pixels_twin(image, places):
-    x, y = np.floor(places.T + 0.5).astype(int)
-    return image[np.clip(y, 0, image.shape[0] - 1), np.clip(x, 0, image.shape[1] - 1)]
+def read_pixels_twin(image, columns, rows):
+    columns = np.clip(np.floor(columns).astype(int), 0, image.shape[1] - 1)
+    rows = np.clip(np.floor(rows).astype(int), 0, image.shape[0] - 1)
+    total = image.astype(int)[rows[:, None], columns[None]].sum(axis=(0, 1))
+    return (total + 2) // 4
 
 
 def find_leaves_twin(pixels, splits, depth):
@@ -63,8 +80,8 @@ def move_shape_twin(shape, a, b, directions, total):
 
 def near_a_tie(places):
     """Say whether rounding might take another pixel in single precision."""
-    fraction = (places + 0.5) % 1.0
-    return bool(np.any(np.minimum(fraction, 1 - fraction) < 1e-3))
+    fraction = places % 1.0
+    return bool(np.any(np.minimum(fraction, 1 - fraction) < 1e-4))
 
 
 @given(seed=seeds, n_landmarks=counts)
@@ -92,27 +109,80 @@ def test_rotation_scale_finds_the_similarity_that_was_applied(seed, scale, angle
     np.testing.assert_allclose(found, (a, b), atol=1e-3 * (scale + 1))
 
 
-@given(seed=seeds, height=counts, width=counts, n_pixels=counts, spread=st.floats(0, 20))
-def test_read_pixels(seed, height, width, n_pixels, spread):
+@given(
+    seed=seeds,
+    height=counts,
+    width=counts,
+    n_pixels=counts,
+    spread=st.floats(0, 20),
+    reach=st.floats(0, 4, width=32),
+)
+def test_read_pixels(seed, height, width, n_pixels, spread, reach):
     rng = np.random.default_rng(seed)
     image = random_image(rng, height, width)
     shape = rng.uniform(-2, 8, (4, 2)).astype(np.float32)
     a, b = rng.normal(0, 1, 2).astype(np.float32)
     anchors = rng.integers(0, 4, n_pixels).astype(np.int16)
     offsets = rng.normal(0, spread, (n_pixels, 2)).astype(np.float32)
-    places = pixel_places_twin(shape, a, b, anchors, offsets)
-    assume(not near_a_tie(places))
+    places = places_twin(shape, a, b, np.float32(reach), anchors, offsets)
+    assert places[0].dtype == places[1].dtype == np.float32
     out = np.empty(n_pixels, np.uint8)
-    read_pixels(image, shape, a, b, anchors, offsets, out)
-    np.testing.assert_array_equal(out, read_pixels_twin(image, places))
+    read_pixels(image, shape, a, b, np.float32(reach), anchors, offsets, out)
+    np.testing.assert_array_equal(out, read_pixels_twin(image, *places))
+
+
+@pytest.mark.parametrize(("x", "y", "value"), [(2, 1, 10), (3, 1, 5), (2, 2, 3), (1, 1, 10)])
+def test_a_pixel_is_the_rounded_mean_of_four(x, y, value):
+    """A reach of half a pixel takes the pixel itself and its neighbours before it, in x and y."""
+    image = np.zeros((4, 5), np.uint8)
+    image[:2, :3] = 10
+    image[0, 3] = 1  # 10 + 10 + 1 + 0 makes 5.25; 10 + 0 + 1 + 10 likewise
+    shape, offsets = np.array([[x, y]], np.float32), np.zeros((1, 2), np.float32)
+    out = np.empty(1, np.uint8)
+    arguments = (np.float32(0.6), np.float32(0.8), np.float32(0.5), np.zeros(1, np.int16), offsets)
+    read_pixels(image, shape, *arguments, out)
+    square = image[y - 1 : y + 1, x - 1 : x + 1].astype(int)
+    assert out[0] == (square.sum() + 2) // 4
+    if (x, y) != (2, 2):
+        assert out[0] == value
+
+
+@given(seed=seeds, factor=st.integers(2, 5), reach=st.integers(0, 8))
+def test_pixels_are_the_same_at_any_resolution(seed, factor, reach):
+    """Quarter numbers and a rotation of rational length, so that single precision is exact."""
+    rng = np.random.default_rng(seed)
+    image = random_image(rng, 7, 9)
+    shape = rng.integers(-8, 40, (3, 2)).astype(np.float32) / 4
+    a, b = rng.permutation([3, 4]) * rng.choice([-1, 1], 2)
+    anchors = rng.integers(0, 3, 6).astype(np.int16)
+    offsets = rng.integers(-4, 5, (6, 2)).astype(np.float32) / 4
+    small, large = np.empty((2, 6), np.uint8)
+    for picture, scale, out in [
+        (image, 1, small),
+        (image.repeat(factor, axis=0).repeat(factor, axis=1), factor, large),
+    ]:
+        read_pixels(
+            picture,
+            (shape + np.float32(0.5)) * np.float32(scale) - np.float32(0.5),
+            np.float32(a * scale),
+            np.float32(b * scale),
+            np.float32(reach / 16),
+            anchors,
+            offsets,
+            out,
+        )
+    np.testing.assert_array_equal(small, large)
 
 
 extremes = st.sampled_from([0.0, 1.0, -1.0, 1e9, -1e9, 3e38, -3e38, np.inf, -np.inf, np.nan])
 
 
-@given(x=extremes, y=extremes, a=extremes, b=extremes, offset=extremes)
-@example(x=np.nan, y=np.nan, a=1.0, b=1.0, offset=1.0)
-def test_read_pixels_never_leaves_the_image(x, y, a, b, offset):
+@given(x=extremes, y=extremes, a=extremes, b=extremes, reach=extremes, offset=extremes)
+@example(x=np.nan, y=np.nan, a=1.0, b=1.0, reach=0.0, offset=1.0)
+@example(x=3.0, y=3.0, a=1.0, b=1.0, reach=np.nan, offset=1.0)
+@example(x=3.0, y=3.0, a=1.0, b=1.0, reach=np.inf, offset=1.0)
+@example(x=3.0, y=3.0, a=1.0, b=1.0, reach=-1e9, offset=1.0)
+def test_read_pixels_never_leaves_the_image(x, y, a, b, reach, offset):
     around = np.zeros((40, 40), np.uint8)
     around[16:24] = 255
     image = around[16:24]  # rows of zeros lie before and after in memory
@@ -120,17 +190,18 @@ def test_read_pixels_never_leaves_the_image(x, y, a, b, offset):
     offsets = np.array([[offset, -offset]], np.float32)
     out = np.zeros(1, np.uint8)
     with np.errstate(all="ignore"):
-        read_pixels(image, shape, np.float32(a), np.float32(b), np.zeros(1, np.int16), offsets, out)
+        linear = np.float32(a), np.float32(b), np.float32(reach)
+        read_pixels(image, shape, *linear, np.zeros(1, np.int16), offsets, out)
     assert out[0] == 255
 
 
-@given(seed=seeds, n_trees=counts, depth=depths, n_pixels=counts)
+@given(seed=seeds, n_trees=st.integers(1, 9), depth=depths, n_pixels=st.sampled_from([1, 6, 1024]))
 def test_find_leaves(seed, n_trees, depth, n_pixels):
     rng = np.random.default_rng(seed)
     pixels = random_image(rng, 1, n_pixels)[0]
     splits = random_splits(rng, n_trees, depth, n_pixels)
     out = np.empty(n_trees, np.uint64)
-    find_leaves(pixels, splits, depth, out)
+    find_leaves(pixels, pack(*splits.transpose(2, 0, 1)), depth, out)
     np.testing.assert_array_equal(out, find_leaves_twin(pixels, splits, depth))
 
 
@@ -144,15 +215,18 @@ def test_a_difference_equal_to_the_threshold_goes_to_the_first_child():
         (1, 0, 254, 1),
         (0, 0, 0, 0),
         (0, 0, -1, 1),
+        (1, 0, 2047, 0),
+        (0, 1, -2048, 1),
     ]:
-        find_leaves(pixels, np.array([[[a, b, threshold]]], np.int16), 1, out)
+        find_leaves(pixels, pack(*np.array([[[[a]], [[b]], [[threshold]]]])[0]), 1, out)
         assert out[0] == leaf
 
 
-@given(seed=seeds, n_trees=counts, depth=depths, n_dims=counts)
+@given(seed=seeds, n_trees=st.integers(1, 9), depth=depths, n_dims=counts)
 def test_add_leaves(seed, n_trees, depth, n_dims):
     rng = np.random.default_rng(seed)
-    leaves = rng.integers(-128, 128, (n_trees, 1 << depth, n_dims)).astype(np.int8)
+    low = rng.choice([-128, 127])  # all at one end, or all over the range
+    leaves = rng.integers(low, 128, (n_trees, 1 << depth, n_dims)).astype(np.int8)
     found = rng.integers(0, 1 << depth, n_trees).astype(np.uint64)
     total = np.full(n_dims, 12345, np.int32)
     add_leaves(leaves, found, total)
@@ -172,18 +246,18 @@ def test_move_shape(seed, n_landmarks, n_dims):
     np.testing.assert_allclose(shape, expected, rtol=1e-4, atol=1e-2)
 
 
-def predict_twin(image, shapes, centered, inverse_norm, stages, depth):
-    """Return the shapes after all stages, and all places where pixels were read."""
+def predict_twin(image, shapes, centered, inverse_norm, reach, stages, depth):
+    """Return the shapes after all stages, and all columns and rows where pixels were read."""
     shapes = shapes.astype(float)
     read = []
     for anchors, offsets, splits, leaves, directions in stages:
         for n in range(len(shapes)):
             a, b = rotation_scale_twin(shapes[n], centered, inverse_norm)
-            places = pixel_places_twin(shapes[n], a, b, anchors, offsets)
-            found = find_leaves_twin(read_pixels_twin(image, places), splits, depth)
+            places = places_twin(shapes[n], a, b, reach, anchors, offsets.astype(float))
+            found = find_leaves_twin(read_pixels_twin(image, *places), splits, depth)
             total = leaves.astype(int)[np.arange(len(found)), found].sum(axis=0)
             shapes[n] = move_shape_twin(shapes[n], a, b, directions, total)
-            read.append(places)
+            read += places
     return shapes, np.concatenate(read)
 
 
@@ -204,17 +278,21 @@ def test_predict_shapes(seed, n_stages, n_trees, depth, n_starts):
     splits = np.stack([random_splits(rng, n_trees, depth, n_pixels) for _ in range(n_stages)])
     leaves = rng.integers(-127, 128, (n_stages, n_trees, 1 << depth, n_dims)).astype(np.int8)
     directions = rng.normal(0, 1e-4, (n_stages, 2 * n_landmarks, n_dims)).astype(np.float32)
+    reach = np.float32(rng.uniform(0, 0.1))
     stages = list(zip(anchors, offsets, splits, leaves, directions, strict=True))
-    expected, read = predict_twin(image, shapes, centered, inverse_norm, stages, depth)
+    expected, read = predict_twin(
+        image, shapes, centered, inverse_norm, float(reach), stages, depth
+    )
     assume(not near_a_tie(read))
     predict_shapes(
         image,
         shapes,
         centered,
         inverse_norm,
+        reach,
         anchors,
         offsets,
-        splits,
+        pack(*splits.transpose(3, 0, 1, 2)),
         leaves,
         directions,
         depth,
