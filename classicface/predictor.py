@@ -121,6 +121,12 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         starts = check_boxes(np.nan_to_num(tight) if boxes is None else tight)
         if len(starts) != len(points):
             raise InvalidInputError(f"{len(starts)} boxes for {len(points)} images")
+        for i, picture in enumerate(pictures):
+            if _is_outside(starts[i], picture.shape):
+                raise InvalidInputError(
+                    f"the box of face {i}, {starts[i].tolist()}, misses its picture of"
+                    f" {picture.shape[1]} x {picture.shape[0]} pixels"
+                )
         self._fit(pictures, points, starts, progress or _silent)
         self.scheme_ = chosen
         self.provenance_ = {}
@@ -261,6 +267,11 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         """Set the fitted attributes from a header and tensors; check every shape and range."""
+
+
+def _is_outside(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
+    x0, y0, x1, y1 = box.tolist()
+    return bool(x1 <= 0 or y1 <= 0 or x0 >= shape[1] or y0 >= shape[0])
 
 
 def _silent(fraction: float, text: str) -> None:

@@ -10,8 +10,6 @@ from typing import Any
 # Before NumPy comes in, which counts the cores once.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "2")
-# Threads that spin while they wait make short trainings take a minute on a busy machine.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np

@@ -184,17 +184,25 @@ class ERTFitter(LandmarkPredictor):
             raise InvalidInputError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
         return cls(**{**PRESETS[preset], **parameters})
 
-    def estimate_memory(self, n_faces: int, n_landmarks: int = 68) -> int:
-        """Estimate the peak memory of training, in bytes.
+    def estimate_memory(
+        self, n_faces: int, n_landmarks: int = 68, largest_side: float | None = None
+    ) -> int:
+        """Estimate the peak memory of training, in bytes, besides the pictures.
 
         Parameters
         ----------
         n_faces : int
             Training faces, mirror images included.
         n_landmarks : int, default 68
+        largest_side : float, optional
+            The longest side of a face's box, in pixels; without it, the largest that training
+            does not scale down.
         """
         self._check_params()
-        patch_side = LARGEST * self.face_size * (1 + 2 * self.margin) + 2
+        side = float(LARGEST * self.face_size)
+        if largest_side is not None:
+            side = min(side, check_number(largest_side, "largest_side", 1.0))
+        patch_side = side * (1 + 2 * self.margin) + 2
         n_samples = n_faces * self.oversampling
         n_dims = max(16, min(self.n_directions, 2 * n_landmarks))
         # Per sample: pixels; shapes, residuals and their temporaries; coefficients.
@@ -242,12 +250,13 @@ class ERTFitter(LandmarkPredictor):
         cascade, spread = self.cascade_, _START_SPREAD[: self.n_starts]
         result = np.empty((len(boxes), *cascade.mean_shape.shape), np.float32)
         faces = zip(centers.tolist(), sides.tolist(), strict=True)
+        flip, largest = self.flip and len(self.scheme_.mirror) > 0, LARGEST * self.face_size
         for i, (center, side) in enumerate(faces):
-            patch = face_patch(image, center, side, LARGEST * self.face_size, self.margin)
+            patch = face_patch(image, center, side, largest, self.margin, crop=flip)
             x = center[0] * patch.scale + patch.offset[0]
             y = center[1] * patch.scale + patch.offset[1]
             shapes = cascade.run(patch.pixels, (x, y), side * patch.scale, spread)
-            if self.flip and self.scheme_.mirror:
+            if flip:
                 last = patch.pixels.shape[1] - 1
                 mirrored = np.ascontiguousarray(patch.pixels[:, ::-1])
                 turned = cascade.run(mirrored, (last - x, y), side * patch.scale, spread * _TURN)

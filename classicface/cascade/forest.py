@@ -169,6 +169,8 @@ class Cascade:
             raise ModelFormatError("damaged cascade: a split points to a pixel that is not there")
         if self.anchors.min() < 0 or self.anchors.max() >= n_landmarks:
             raise ModelFormatError("damaged cascade: a pixel is tied to a landmark out of range")
+        if self.reach[0] < 0:
+            raise ModelFormatError(f"damaged cascade: the reach is negative ({self.reach[0]:g})")
 
 
 # In sides of the box: far above what training can give, far below what overflows.

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.shape.boxes import box_centers_sides
 
@@ -52,17 +51,10 @@ class FacePatches:
         centers, sides = box_centers_sides(boxes)
         cut, truth, middles, scales = [], [], [], []
         for image, points, center, side in zip(images, landmarks, centers, sides, strict=True):
-            patch = face_patch(image, tuple(center), float(side), largest, margin)
-            middle = patch.from_image(center)
-            half = side * patch.scale * (0.5 + margin)
-            low = np.clip(np.floor(middle - half), 0, None).astype(int)
-            high = np.ceil(middle + half).astype(int)
-            pixels = patch.pixels[low[1] : max(high[1], 1), low[0] : max(high[0], 1)]
-            if pixels.size == 0:
-                raise InvalidInputError(f"the box around {center.tolist()} misses its picture")
-            cut.append(pixels)
-            truth.append(patch.from_image(points) - low)
-            middles.append(middle - low)
+            patch = face_patch(image, tuple(center), float(side), largest, margin, crop=True)
+            cut.append(patch.pixels)
+            truth.append(patch.from_image(points))
+            middles.append(patch.from_image(center))
             scales.append(patch.scale)
         heights = np.array([pixels.shape[0] for pixels in cut])
         widths = np.array([pixels.shape[1] for pixels in cut])

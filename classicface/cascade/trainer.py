@@ -206,7 +206,8 @@ class _Run:
                 name: np.stack([tensors[f"{i}.{name}"] for i in range(len(self.errors))])
                 for name in _STAGE_ARRAYS
             }
-            cascade = {"mean_shape": self.mean_shape, **stages}
+            reach = np.array([self.reach], np.float32)
+            cascade = {"mean_shape": self.mean_shape, "reach": reach, **stages}
             Cascade.from_tensors(cascade, len(self.mean_shape))
             self.samples.shapes[:] = tensors["shapes"]
             self.rng.bit_generator.state = header["random_state"]

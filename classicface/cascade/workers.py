@@ -14,7 +14,7 @@ class Workers:
     """Threads that run tasks until none is left; the calling thread is one of them.
 
     Plain threads, not those of a parallel loop of numba: these wait without spinning, so training
-    keeps its speed on a busy machine, and any number of trainings may run at a time.
+    keeps its speed on a busy machine.
 
     Parameters
     ----------

@@ -17,9 +17,8 @@ __all__ = ["command", "mean_shape_error"]
 
 N_TRAIN, N_TEST = 400, 100
 
-#: A small cascade: seconds to train, once numba has compiled. It gains nothing from more threads,
-#: and on a busy machine would wait for them.
-PARAMETERS = {"n_stages": 6, "n_trees": 80, "random_state": 0, "n_jobs": 1}
+#: A small cascade: seconds to train, once numba has compiled.
+PARAMETERS = {"n_stages": 6, "n_trees": 80, "random_state": 0}
 
 
 def command(

@@ -89,6 +89,7 @@ def ert(
     n_trees=200 --time-budget 10m[/bold]
     """
     from classicface.cascade.ert import ERTFitter
+    from classicface.shape.boxes import box_centers_sides
 
     chosen = common.parse_settings(settings or [])
     check_names(chosen, ERTFitter().get_params())
@@ -104,7 +105,10 @@ def ert(
     dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
     if mirror:
         dataset = with_mirror(dataset)
-    needed = fitter.estimate_memory(len(dataset), dataset.scheme.n_landmarks)
+    sides = box_centers_sides(dataset.boxes)[1]
+    needed = fitter.estimate_memory(
+        len(dataset), dataset.scheme.n_landmarks, max(1.0, float(sides.max()))
+    )
     memory = common.size_text(needed)
     common.say(
         f"{common.count(len(dataset), 'face')} to train on; about {memory} of memory at the peak"

@@ -36,8 +36,6 @@ class FacePatch:
 
     def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float32]:
         """Take points, shape (..., 2), from the patch to the picture."""
-        if self.scale == 1.0:  # then there is no offset either
-            return np.asarray(points, np.float32)
         return np.asarray((points - self.offset) / self.scale, np.float32)
 
 
@@ -47,12 +45,14 @@ def face_patch(
     side: float,
     largest: float,
     margin: float,
+    *,
+    crop: bool = False,
 ) -> FacePatch:
     """Bring a face to less than a largest size, by halving its surroundings where it is larger.
 
     Each halving averages two by two pixels, so large faces do not alias. A face that is small
-    enough costs nothing: the patch is the picture itself. Where the surroundings of a larger one
-    reach beyond the picture, the patch ends with the picture.
+    enough costs nothing: the patch is the picture itself. Where the surroundings reach beyond
+    the picture, a patch that is cut out ends with the picture.
 
     Parameters
     ----------
@@ -64,7 +64,9 @@ def face_patch(
     largest : float
         The side of the box in the patch is less than this, in pixels.
     margin : float
-        What is kept on each side of a box that is scaled down, in sides of the box.
+        What is kept on each side of the box where it is cut out, in sides of the box.
+    crop : bool, default False
+        Whether the surroundings of a small face are cut out too.
 
     Returns
     -------
@@ -77,7 +79,7 @@ def face_patch(
     """
     if side < 1:
         raise InvalidInputError(f"the face's box has a side of {side:g} px; expected at least 1")
-    if side < largest:
+    if side < largest and not crop:
         return FacePatch(image, 1.0, (0.0, 0.0))
     import cv2
 

@@ -28,7 +28,7 @@ def unpack(splits):
 
 
 def grow(pixels, residuals, scales, candidates, phase=0, n_threads=1, **changes):
-    """Grow one tree; return its splits (a, b, threshold), its leaves and the residuals that it leaves."""
+    """Grow one tree; return its splits (a, b, threshold), its leaves and what it leaves."""
     depth = len(candidates).bit_length()
     options = {"shrinkage": 0.5, "node_samples": 10**6, "min_leaf": 1, **changes}
     left = residuals.copy()

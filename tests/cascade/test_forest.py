@@ -35,32 +35,54 @@ def two_halves(left, right):
     return image
 
 
-def start(scale=40.0, place=(60.0, 50.0), angle=0.0):
-    a, b = scale * np.cos(angle), scale * np.sin(angle)
-    return (MEAN @ np.array([[a, b], [-b, a]]) + place)[None].astype(np.float32)
+BOX = (60.0, 50.0), 40.0
+ALONE = np.array([[0, 0, 1]], np.float32)
+
+
+def start(scale=40.0, place=(60.0, 50.0)):
+    return (MEAN * scale + place)[None]
 
 
 def test_the_stump_moves_all_points(one_tree):
     for image, step in [(two_halves(200, 100), 4), (two_halves(100, 200), -8)]:
-        moved = one_tree.run(image, start())
+        moved = one_tree.run(image, *BOX, ALONE)
+        assert moved.dtype == np.float32
         np.testing.assert_allclose(moved - start(), np.tile([step, 0], (1, 3, 1)), atol=1e-4)
 
 
 def test_the_step_turns_and_grows_with_the_shape(one_tree):
-    angle = np.pi / 6
-    before = start(scale=30.0, angle=angle)
-    moved = one_tree.run(two_halves(200, 100), before.copy()) - before
-    expected = 3 * np.array([np.cos(angle), np.sin(angle)])
-    np.testing.assert_allclose(moved, np.tile(expected, (1, 3, 1)), atol=1e-4)
+    """A stage before the stump turns the shape and makes it larger, whatever the pixels."""
+    a, b = 1.5 * np.cos(np.pi / 6), 1.5 * np.sin(np.pi / 6)
+    centered = MEAN - MEAN.mean(axis=0)
+    turned = centered @ np.array([[a, b], [-b, a]])
+    turn = (turned - centered).reshape(1, 6, 1) / 100
+    tensors = {
+        name: np.repeat(array, 2, axis=0) if name not in ("mean_shape", "reach") else array
+        for name, array in one_tree.tensors().items()
+    }
+    tensors["directions"] = np.concatenate([turn, one_tree.directions]).astype(np.float32)
+    tensors["leaves"][0] = 100
+    moved = Cascade.from_tensors(tensors, 3).run(two_halves(200, 100), (60.0, 50.0), 30.0, ALONE)
+    expected = 30 * (turned + MEAN.mean(axis=0) + 0.1 * np.array([a, b])) + (60, 50)
+    np.testing.assert_allclose(moved[0], expected, atol=1e-4)
 
 
-def test_the_starts_hold_the_result_and_do_not_meddle(one_tree):
-    image = two_halves(200, 100)
-    starts = np.concatenate([start(), start(scale=20.0), start(place=(10.0, 50.0))])
-    alone = np.concatenate([one_tree.run(image, s[None].copy()) for s in starts])
-    together = one_tree.run(image, starts)
-    assert together is starts
-    np.testing.assert_array_equal(together, alone)
+def test_the_starts_do_not_meddle(one_tree, fitted, few):
+    spread = np.array([[0, 0, 1], [0.1, -0.2, 0.5], [-1.25, 0, 1.0]], np.float32)
+    for cascade, image in [(one_tree, two_halves(200, 100)), (fitted.cascade_, few.images[0])]:
+        together = cascade.run(image, *BOX, spread)
+        alone = [cascade.run(image, *BOX, spread[i : i + 1]) for i in range(3)]
+        np.testing.assert_array_equal(together, np.concatenate(alone))
+
+
+def test_the_starts_lie_around_the_box(one_tree):
+    """On an even picture the stump moves to the left by 0.2 sides of the start."""
+    spread = np.array([[0, 0, 1], [0.1, -0.2, 0.5]], np.float32)
+    found = one_tree.run(np.zeros((9, 9), np.uint8), *BOX, spread)
+    for shape, (dx, dy, factor) in zip(found, spread, strict=True):
+        side = 40 * factor
+        expected = start(side, (60 + 40 * dx - 0.2 * side, 50 + 40 * dy))[0]
+        np.testing.assert_allclose(shape, expected, atol=1e-4)
 
 
 def test_counts(one_tree, fitted):
@@ -76,16 +98,18 @@ def test_a_cascade_cannot_be_changed(one_tree):
 def test_tensors_and_back(fitted, few):
     cascade = fitted.cascade_
     again = Cascade.from_tensors(cascade.tensors(), 68)
-    patch, starts = few.images[0], few.landmarks[:3].copy()
-    np.testing.assert_array_equal(again.run(patch, starts.copy()), cascade.run(patch, starts))
+    for name, array in cascade.tensors().items():
+        np.testing.assert_array_equal(again.tensors()[name], array)
+    arguments = (few.images[0], (80.0, 80.0), 70.0, ALONE)
+    np.testing.assert_array_equal(again.run(*arguments), cascade.run(*arguments))
 
 
 def test_the_shift_of_a_picture_shifts_the_result(fitted, few):
     """Whole pixels around, with the border's value, change nothing but the place."""
     patch = few.images[0]
     moved = np.pad(patch, ((7, 0), (11, 0)), mode="edge")
-    first = fitted.cascade_.run(patch, few.landmarks[:1].copy())
-    second = fitted.cascade_.run(moved, few.landmarks[:1] + np.float32([11, 7]))
+    first = fitted.cascade_.run(patch, (80.0, 81.0), 75.0, ALONE)
+    second = fitted.cascade_.run(moved, (91.0, 88.0), 75.0, ALONE)
     # A pixel or two at the edge between two others may round the other way.
     np.testing.assert_allclose(second - [11, 7], first, atol=0.5)
 
@@ -105,6 +129,7 @@ def put(value, place=(0,)):
 
 FLOATS = ["mean_shape", "offsets", "directions", "reach"]
 ALL = [*FLOATS, "anchors", "splits", "leaves"]
+LAST = (-1, -1, -1)
 N_AXES = {"mean_shape": 2, "anchors": 2, "reach": 1}
 DAMAGE = [
     *[(name, f"cut {axis}", lambda x, k=axis: x.take(range(x.shape[k] - 1), k))
@@ -119,9 +144,8 @@ DAMAGE = [
     *[(name, "swapped bytes", lambda x: x.astype(x.dtype.newbyteorder())) for name in FLOATS],
     *[(name, str(value), put(value)) for name in FLOATS for value in (np.nan, np.inf, -3e38)],
     *[("anchors", str(value), put(value)) for value in (-1, -32768, 68, 32767)],
-    *[("splits", f"pixel {'ab'[b]} {v}, threshold {t}", put((t << 20) + (v << 10 * b), place))
-      for v in (40, 41, 1023) for b in (0, 1) for t in (-2048, -1, 0, 2047)
-      for place in [(-1, -1, -1)]],
+    *[("splits", f"pixel {'ab'[b]} {v}, threshold {t}", put((t << 20) + (v << 10 * b), LAST))
+      for v in (40, 41, 1023) for b in (0, 1) for t in (-2048, -1, 0, 2047)],
     *[("splits", str(value), put(value)) for value in (-1, 40, 2**31 - 1)],
     *[("reach", str(value), put(value)) for value in (-1e-6, -0.25, -1e9, 1.1e10, 3e38)],
     ("reach", "two", lambda x: x.repeat(2)),
@@ -138,20 +162,18 @@ def test_any_threshold_is_legal(fitted, few, threshold):
     leaves[:, :, 0 if threshold >= 0 else -1] = 1  # the leaf of a difference of 0
     cascade = Cascade.from_tensors({**tensors, "splits": splits, "leaves": leaves}, 68)
     even = Cascade.from_tensors({**tensors, "leaves": np.ones_like(leaves)}, 68)
-    patch, starts = few.images[0], few.landmarks[:2]
-    np.testing.assert_array_equal(cascade.run(patch, starts.copy()), even.run(patch, starts.copy()))
+    arguments = (few.images[0], (80.0, 80.0), 70.0, ALONE)
+    np.testing.assert_array_equal(cascade.run(*arguments), even.run(*arguments))
 
 
 def test_the_reach_smooths(one_tree):
-    """At the edge a long reach sees the mean of both halves, on each side of it."""
-    start = (MEAN * 20 + (60.0, 50.0))[None].astype(np.float32)
+    """A dark spot on the bright side hides it, until the pixel sees what lies around the spot."""
     image = two_halves(200, 100)
-    image[30:50] = 0  # the pixels of a reach of one side lie above and below
-    image[:30, :60] = 120
-    for reach, step in [(0.0, -4), (1.0, -4), (0.75, 2)]:
+    image[28:33, 38:43] = 0  # landmark 0 starts at (40, 30)
+    for reach, step in [(0.0, -8), (0.04, -8), (0.1, 4)]:  # 0, 1.6, and 4 pixels
         cascade = dataclasses.replace(one_tree, reach=np.array([reach], np.float32))
-        moved = cascade.run(image, start.copy())
-        np.testing.assert_allclose(moved - start, np.tile([step, 0], (1, 3, 1)), atol=1e-4)
+        moved = cascade.run(image, *BOX, ALONE)
+        np.testing.assert_allclose(moved - start(), np.tile([step, 0], (1, 3, 1)), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -203,5 +225,6 @@ def test_absurd_values_that_pass_cannot_read_beyond_the_patch(fitted, few):
     stages = {name: np.repeat(array, 5, axis=0) for name, array in wild.tensors().items()}
     whole = {"mean_shape": wild.mean_shape, "reach": wild.reach}
     deep = Cascade.from_tensors({**stages, **whole}, 68)
-    result = deep.run(np.zeros((1, 1), np.uint8), few.landmarks[:2].copy())
+    with np.errstate(all="ignore"):
+        result = deep.run(np.zeros((1, 1), np.uint8), (80.0, 80.0), 70.0, ALONE.repeat(2, axis=0))
     assert result.shape == (2, 68, 2)

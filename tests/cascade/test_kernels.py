@@ -131,20 +131,24 @@ def test_read_pixels(seed, height, width, n_pixels, spread, reach):
     np.testing.assert_array_equal(out, read_pixels_twin(image, *places))
 
 
-@pytest.mark.parametrize(("x", "y", "value"), [(2, 1, 10), (3, 1, 5), (2, 2, 3), (1, 1, 10)])
-def test_a_pixel_is_the_rounded_mean_of_four(x, y, value):
-    """A reach of half a pixel takes the pixel itself and its neighbours before it, in x and y."""
-    image = np.zeros((4, 5), np.uint8)
-    image[:2, :3] = 10
-    image[0, 3] = 1  # 10 + 10 + 1 + 0 makes 5.25; 10 + 0 + 1 + 10 likewise
+@pytest.mark.parametrize(
+    ("x", "y", "mean"),
+    [
+        (0, 0, 25),  # 10 + 20 + 30 + 40
+        (1, 0, 43),  # 20 + 50 + 40 + 61 = 42.75 * 4
+        (-1, 0, 20),  # the border stands for what lies to the left
+        (2, 1, 61),
+        (9, -9, 50),
+    ],
+)
+def test_a_pixel_is_the_rounded_mean_of_four(x, y, mean):
+    """A reach of half a pixel takes a pixel and those to its right and below."""
+    image = np.array([[10, 20, 50], [30, 40, 61]], np.uint8)
     shape, offsets = np.array([[x, y]], np.float32), np.zeros((1, 2), np.float32)
+    linear = np.float32(0.0), np.float32(2.0), np.float32(0.25)
     out = np.empty(1, np.uint8)
-    arguments = (np.float32(0.6), np.float32(0.8), np.float32(0.5), np.zeros(1, np.int16), offsets)
-    read_pixels(image, shape, *arguments, out)
-    square = image[y - 1 : y + 1, x - 1 : x + 1].astype(int)
-    assert out[0] == (square.sum() + 2) // 4
-    if (x, y) != (2, 2):
-        assert out[0] == value
+    read_pixels(image, shape, *linear, np.zeros(1, np.int16), offsets, out)
+    assert out[0] == mean
 
 
 @given(seed=seeds, factor=st.integers(2, 5), reach=st.integers(0, 8))
@@ -242,13 +246,19 @@ def test_move_shape(seed, n_landmarks, n_dims):
     directions = rng.normal(0, 1e-3, (2 * n_landmarks, n_dims)).astype(np.float32)
     total = rng.integers(-2000, 2000, n_dims).astype(np.int32)
     expected = move_shape_twin(shape, a, b, directions, total)
-    move_shape(shape, a, b, directions, total)
+    steps, step = np.ascontiguousarray(directions.T), np.full(2 * n_landmarks, 9, np.float32)
+    move_shape(shape, a, b, steps, total, step)
     np.testing.assert_allclose(shape, expected, rtol=1e-4, atol=1e-2)
+
+
+def starts_twin(x, y, side, spread, mean):
+    """Return the mean shape (n, L, 2) in boxes around that with its centre at (x, y)."""
+    return np.stack([(mean * factor + [dx, dy]) * side + [x, y] for dx, dy, factor in spread])
 
 
 def predict_twin(image, shapes, centered, inverse_norm, reach, stages, depth):
     """Return the shapes after all stages, and all columns and rows where pixels were read."""
-    shapes = shapes.astype(float)
+    shapes = shapes.copy()
     read = []
     for anchors, offsets, splits, leaves, directions in stages:
         for n in range(len(shapes)):
@@ -269,10 +279,12 @@ def test_predict_shapes(seed, n_stages, n_trees, depth, n_starts):
     rng = np.random.default_rng(seed)
     n_landmarks, n_pixels, n_dims = 4, 6, 3
     image = random_image(rng, 30, 40)
-    mean = rng.uniform(-0.5, 0.5, (n_landmarks, 2))
+    mean = rng.uniform(-0.5, 0.5, (n_landmarks, 2)).astype(np.float32)
     centered = (mean - mean.mean(axis=0)).astype(np.float32)
     inverse_norm = np.float32(1 / np.sum(centered**2))
-    shapes = (mean * 20 + [20, 15] + rng.normal(0, 2, (n_starts, 1, 2))).astype(np.float32)
+    x, y, side = rng.uniform([15, 10, 10], [25, 20, 25]).astype(np.float32)
+    spread = rng.normal([0, 0, 1], 0.1, (n_starts, 3)).astype(np.float32)
+    starts = starts_twin(*(part.astype(float) for part in (x, y, side, spread, mean)))
     anchors = rng.integers(0, n_landmarks, (n_stages, n_pixels)).astype(np.int16)
     offsets = rng.normal(0, 0.2, (n_stages, n_pixels, 2)).astype(np.float32)
     splits = np.stack([random_splits(rng, n_trees, depth, n_pixels) for _ in range(n_stages)])
@@ -281,12 +293,16 @@ def test_predict_shapes(seed, n_stages, n_trees, depth, n_starts):
     reach = np.float32(rng.uniform(0, 0.1))
     stages = list(zip(anchors, offsets, splits, leaves, directions, strict=True))
     expected, read = predict_twin(
-        image, shapes, centered, inverse_norm, float(reach), stages, depth
+        image, starts, centered, inverse_norm, float(reach), stages, depth
     )
     assume(not near_a_tie(read))
-    predict_shapes(
+    shapes = predict_shapes(
         image,
-        shapes,
+        x,
+        y,
+        side,
+        spread,
+        mean,
         centered,
         inverse_norm,
         reach,
@@ -294,7 +310,8 @@ def test_predict_shapes(seed, n_stages, n_trees, depth, n_starts):
         offsets,
         pack(*splits.transpose(3, 0, 1, 2)),
         leaves,
-        directions,
+        np.ascontiguousarray(directions.transpose(0, 2, 1)),
         depth,
     )
+    assert shapes.dtype == np.float32
     np.testing.assert_allclose(shapes, expected, atol=1e-3)

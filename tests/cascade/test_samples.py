@@ -9,7 +9,7 @@ from classicface.shape.boxes import box_centers_sides
 
 @pytest.fixture(scope="module")
 def patches(few):
-    return FacePatches.cut(few.images, few.landmarks, few.boxes, 80, 0.5)
+    return FacePatches.cut(few.images, few.landmarks, few.boxes, 320, 0.5)
 
 
 def draw(patches, jitter=(0.0, 0.0, 0.0), oversampling=3, seed=0):
@@ -17,13 +17,33 @@ def draw(patches, jitter=(0.0, 0.0, 0.0), oversampling=3, seed=0):
     return draw_samples(patches, patches.mean_shape(), oversampling, jitter, rng)
 
 
-def test_truth_lies_where_it_lay_in_the_picture(few, patches):
+@pytest.mark.parametrize("largest", [320, 60, 20])
+def test_truth_lies_where_it_lay_in_the_picture(few, largest):
+    patches = FacePatches.cut(few.images, few.landmarks, few.boxes, largest, 0.5)
     centers, sides = box_centers_sides(few.boxes)
-    np.testing.assert_allclose(patches.sides, 80, rtol=0.01)
+    halvings = np.log2(sides / patches.sides)
+    np.testing.assert_allclose(halvings, np.rint(halvings), atol=1e-6)
+    assert np.all(patches.sides < largest)
+    assert np.all((halvings == 0) | (patches.sides >= largest / 2))
     relative = (few.landmarks - centers[:, None]) / sides[:, None, None]
     placed = relative * patches.sides[:, None, None] + patches.centers[:, None]
-    np.testing.assert_allclose(patches.truth, placed, atol=0.5)
-    np.testing.assert_allclose(patches.mean_shape(), relative.mean(axis=0), atol=0.005)
+    np.testing.assert_allclose(patches.truth, placed, atol=1e-3)
+    np.testing.assert_allclose(patches.mean_shape(), relative.mean(axis=0), atol=1e-5)
+
+
+def test_a_patch_is_what_lies_around_the_box(few):
+    patches = FacePatches.cut(few.images, few.landmarks, few.boxes, 320, 0.25)
+    sides = np.ptp(few.boxes.reshape(-1, 2, 2), axis=1).max(axis=1)
+    for i, image in enumerate(few.images):
+        offset = few.landmarks[i] - patches.truth[i]
+        x, y = np.rint(offset[0]).astype(int)
+        np.testing.assert_allclose(offset, np.tile([x, y], (68, 1)), atol=1e-3)
+        height, width = patches.heights[i], patches.widths[i]
+        np.testing.assert_array_equal(
+            patches.pixels[i, :height, :width], image[y : y + height, x : x + width]
+        )
+        assert 1.5 * sides[i] - 1 <= height <= 1.5 * sides[i] + 2  # inside the picture
+        assert 1.5 * sides[i] - 1 <= width <= 1.5 * sides[i] + 2
 
 
 def test_patches_of_several_sizes_are_padded(few):

@@ -81,9 +81,12 @@ def test_training_leaves_the_global_state_alone(tiny, few):
 
 
 def test_several_trainings_at_a_time(tiny, few, fitted, tmp_path):
+    """They take turns, and leave BLAS the threads that it had."""
+    blas = [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()]
     with ThreadPoolExecutor(3) as pool:
         models = list(pool.map(lambda _: tiny(n_jobs=2).fit(few), range(9)))
     assert all(saved(model, tmp_path) == saved(fitted, tmp_path) for model in models)
+    assert [(pool["filepath"], pool["num_threads"]) for pool in threadpool_info()] == blas
 
 
 def test_the_threads_of_blas_change_no_bit(tiny, few, tmp_path):
@@ -269,6 +272,18 @@ def test_a_crafted_checkpoint_is_our_error(tiny, few, interrupted):
             (header, {**tensors, name: array[:-1]}),
             (header, {**tensors, name: array.astype(np.float64).ravel()}),
         ]
+    for name, value in (
+        ("0.splits", 40),
+        ("1.splits", 40 << 10),
+        ("1.splits", -1),
+        ("0.anchors", 68),
+        ("0.anchors", -1),
+        ("0.offsets", np.nan),
+        ("1.directions", np.inf),
+    ):
+        array = tensors[name].copy()
+        array.flat[-1] = value
+        contents.append((header, {**tensors, name: array}))
     for changed, arrays in contents:
         write_model(interrupted, changed, arrays)
         before = interrupted.read_bytes()
