@@ -39,7 +39,7 @@ OPTIONS = {
     "oversampling": 20,
     "n_pixels": 400,
     "n_candidates": 20,
-    "node_samples": 8192,
+    "node_samples": 2048,
     "n_starts": 1,
     "flip": False,
 }

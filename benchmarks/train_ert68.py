@@ -58,9 +58,9 @@ Normalised by the distance between the pupils the mean is {nme_interpupil_mean:.
 
 ## Limits
 
-Trained on photographs of adults and children from the web, mostly frontal (up to about 45 degrees
-of yaw); profiles, strong occlusion and faces under about 40 pixels are beyond it. The training set
-does not balance age, sex or skin colour, and no accuracy per group has been measured.
+Trained on photographs from the web in which dlib's frontal detector finds most faces: profiles,
+strong occlusion and very small faces are not in them. How accuracy differs by age, sex or skin
+colour has not been measured.
 """
 
 
