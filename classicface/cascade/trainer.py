@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import json
 import logging
@@ -156,9 +158,9 @@ class _Run:
         elif needed > left:
             fewer = max(4, int(self.trees.n_candidates * left / needed))
             logger.info("to keep the time budget, %d pairs are tried at each split", fewer)
-            values = {**self.trees.__dict__, "n_candidates": fewer}
-            self.trees = TreeParameters(**values)
+            self.trees = dataclasses.replace(self.trees, n_candidates=fewer)
 
+    @functools.cached_property
     def _digest(self) -> str:
         """Return what tells this run from others: data and parameters that shape the model."""
         digest = hashlib.sha256()
@@ -182,7 +184,7 @@ class _Run:
             tensors.update({f"{i}.{name}": getattr(stage, name) for name in _STAGE_ARRAYS})
         header = {
             "class": "ERTFitter checkpoint",
-            "digest": self._digest(),
+            "digest": self._digest,
             "errors": self.errors,
             "random_state": self.rng.bit_generator.state,
             "seconds": time.monotonic() - self.start,
@@ -195,7 +197,7 @@ class _Run:
         if path is None or not Path(path).exists():
             return
         header, tensors = read_model(path)
-        if header.get("class") != "ERTFitter checkpoint" or header.get("digest") != self._digest():
+        if header.get("class") != "ERTFitter checkpoint" or header.get("digest") != self._digest:
             raise ModelFormatError(
                 f"{path}: the checkpoint of another training (other data, parameters or seed);"
                 " remove it, or name another file"
