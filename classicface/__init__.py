@@ -21,6 +21,7 @@ from classicface.exceptions import (
 
 if TYPE_CHECKING:
     from classicface import metrics
+    from classicface.aam.model import AAMFitter
     from classicface.cascade.ert import ERTFitter
     from classicface.data.dataset import LandmarkDataset, load_dataset
     from classicface.data.synthetic import synthetic_faces
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from classicface.predictor import LandmarkPredictor
     from classicface.registry import load
     from classicface.shape.boxes import BoxMap, landmark_box
+    from classicface.shape.pdm import PointDistributionModel
+    from classicface.shape.procrustes import procrustes_analysis
     from classicface.shape.schemes import (
         SCHEMES,
         LandmarkScheme,
@@ -40,11 +43,13 @@ if TYPE_CHECKING:
 
 #: Public name -> the module that holds it.
 _HOMES = {
+    "AAMFitter": "classicface.aam.model",
     "BoxMap": "classicface.shape.boxes",
     "ERTFitter": "classicface.cascade.ert",
     "LandmarkDataset": "classicface.data.dataset",
     "LandmarkPredictor": "classicface.predictor",
     "LandmarkScheme": "classicface.shape.schemes",
+    "PointDistributionModel": "classicface.shape.pdm",
     "SCHEMES": "classicface.shape.schemes",
     "available_detectors": "classicface.detect",
     "calibrate": "classicface.detect",
@@ -57,6 +62,7 @@ _HOMES = {
     "list_images": "classicface.image.io",
     "load": "classicface.registry",
     "load_dataset": "classicface.data.dataset",
+    "procrustes_analysis": "classicface.shape.procrustes",
     "read_image": "classicface.image.io",
     "synthetic_faces": "classicface.data.synthetic",
     "write_image": "classicface.image.io",
@@ -64,6 +70,7 @@ _HOMES = {
 
 __all__ = [
     "SCHEMES",
+    "AAMFitter",
     "BoxMap",
     "ClassicFaceError",
     "DataFormatError",
@@ -75,6 +82,7 @@ __all__ = [
     "MissingDependencyError",
     "ModelFormatError",
     "NotFittedError",
+    "PointDistributionModel",
     "__version__",
     "available_detectors",
     "calibrate",
@@ -88,6 +96,7 @@ __all__ = [
     "load",
     "load_dataset",
     "metrics",
+    "procrustes_analysis",
     "read_image",
     "synthetic_faces",
     "write_image",

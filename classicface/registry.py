@@ -13,6 +13,7 @@ __all__ = ["CLASSES", "DEFAULT_MODEL", "MODELS", "load", "model_path", "predicto
 
 #: Class name, as it stands in a model file -> "module:class"; imported when first needed.
 CLASSES: dict[str, str] = {
+    "AAMFitter": "classicface.aam.model:AAMFitter",
     "ERTFitter": "classicface.cascade.ert:ERTFitter",
 }
 
@@ -84,6 +85,11 @@ def load(model: str | Path = DEFAULT_MODEL) -> LandmarkPredictor:
     path = model_path(model)
     header, tensors = read_model(path)
     name = header.get("class")
+    if name == "PointDistributionModel":
+        raise ModelFormatError(
+            f"{path}: holds a shape model, which by itself finds no landmarks;"
+            " read it with classicface.PointDistributionModel.load"
+        )
     if not isinstance(name, str) or name not in CLASSES:
         raise ModelFormatError(
             f"{path}: holds a model of class {name!r}; this version knows {', '.join(CLASSES)}"

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from classicface import __version__
-from classicface.cli import convert, demo, evaluate, models, predict, train, validate
+from classicface.cli import convert, demo, evaluate, models, predict, show, train, validate
 from classicface.cli.common import help_text, say
 from classicface.exceptions import ClassicFaceError
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(train.app, name="train")
-for _module in (evaluate, predict, models, validate, convert, demo):
+for _module in (evaluate, predict, models, show, validate, convert, demo):
     _name = _module.__name__.rpartition(".")[2]
     app.command(_name, help=help_text(_module.command))(_module.command)
 

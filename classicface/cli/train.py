@@ -15,6 +15,7 @@ from classicface.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from classicface.data.dataset import LandmarkDataset
     from classicface.predictor import LandmarkPredictor
+    from classicface.shape.schemes import LandmarkScheme
 
 __all__ = ["app"]
 
@@ -124,6 +125,66 @@ def ert(
 app.command("ert", help=common.help_text(ert))(ert)
 
 
+def shape(
+    data: Data,
+    output: Output,
+    components: Annotated[
+        str,
+        typer.Option(help="How many: a count, a share of the variance such as 0.98, or all."),
+    ] = "0.98",
+    update: Annotated[
+        Path | None,
+        typer.Option(help="Add the shapes to those of this shape model, which are not needed."),
+    ] = None,
+    scheme: Scheme = None,
+    mirror: Mirror = True,
+    skip_faulty: SkipFaulty = False,
+    terms: Terms = None,
+) -> None:
+    """Learn a shape model: how landmarks vary together (Cootes et al., 1995).
+
+    The pictures are not read. [bold]classicface show[/bold] draws the model.
+
+    Example: [bold]classicface train shape faces/train -o shape.safetensors --components 30[/bold]
+    """
+    import numpy as np
+
+    from classicface.cli.shapes import load_shape_model, parse_components, read_shapes
+    from classicface.shape.pdm import PointDistributionModel
+
+    start = time.monotonic()
+    n_components = parse_components(components)
+    common.check_writable(output)
+    old = None if update is None else load_shape_model(update)
+    shapes, chosen = read_shapes(data, scheme, skip_faulty=skip_faulty)
+    if old is not None and old.scheme != chosen:
+        raise InvalidInputError(
+            f"{update} is of scheme {old.scheme.name}, the faces are of {chosen.name};"
+            " --scheme says what they are"
+        )
+    if mirror and _can_mirror(chosen):
+        shapes = np.concatenate([shapes, chosen.mirror_points(shapes, 1.0)])
+    common.say(f"{common.count(len(shapes), 'shape')} to learn from")
+    options = [f"--components {components}"]
+    options += [] if mirror else ["--no-mirror"]
+    if old is None:
+        model = PointDistributionModel.fit(shapes, n_components)
+    else:
+        model = old.model.update(shapes, n_components)
+        options += [f"--update {Path(str(update)).name}"]
+    origin = provenance("shape", data, options, None, terms)
+    model.save(output, chosen, origin if old is None else {**origin, "updated": old.provenance})
+    seconds = common.duration_text(time.monotonic() - start)
+    held = f"{100 * model.explained.sum():.1f} % of the variance"
+    common.say(
+        f"trained in {seconds}: {common.count(model.n_components, 'component')} with {held};"
+        f" {output} has {common.size_text(output.stat().st_size)}"
+    )
+
+
+app.command("shape", help=common.help_text(shape))(shape)
+
+
 def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
     """Refuse parameters that a technique does not have, with the nearest that it has.
 
@@ -142,17 +203,21 @@ def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
 
 def with_mirror(dataset: LandmarkDataset) -> LandmarkDataset:
     """Add the mirror images, where the scheme knows how its points mirror."""
-    if dataset.scheme.mirror:
-        return dataset.with_mirror()
-    common.say(
-        f"scheme {dataset.scheme.name} does not say how its points mirror: training goes on"
-        " without mirrored faces (--scheme takes a JSON file that says it)"
-    )
-    return dataset
+    return dataset.with_mirror() if _can_mirror(dataset.scheme) else dataset
+
+
+def _can_mirror(scheme: LandmarkScheme) -> bool:
+    """Tell whether a scheme knows how its points mirror, and say it where not."""
+    if not scheme.mirror:
+        common.say(
+            f"scheme {scheme.name} does not say how its points mirror: training goes on"
+            " without mirrored faces (--scheme takes a JSON file that says it)"
+        )
+    return bool(scheme.mirror)
 
 
 def provenance(
-    technique: str, data: list[Path], options: list[str], seed: int, terms: str | None
+    technique: str, data: list[Path], options: list[str], seed: int | None, terms: str | None
 ) -> dict[str, Any]:
     """Return where a model comes from; the same training gives the same text anywhere.
 
@@ -167,7 +232,7 @@ def provenance(
     return {
         "data": names,
         "command": " ".join(["classicface train", technique, *names, *options]),
-        "seed": seed,
+        **({} if seed is None else {"seed": seed}),
         "terms": terms or "not stated: those of the training data",
         "versions": {"classicface": __version__, "numpy": np.__version__},
     }
