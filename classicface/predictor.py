@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 
 from classicface.exceptions import InvalidInputError, ModelFormatError, NotFittedError
 from classicface.persistence import write_model
@@ -23,6 +25,10 @@ __all__ = ["LandmarkPredictor", "Progress", "n_threads"]
 
 #: Called during long work with the fraction done (0 to 1) and a short text.
 Progress = Callable[[float, str], None]
+
+# BLAS sums in another order on another number of threads, so training holds it to one; it has one
+# number for the whole process, so one training runs at a time (and may train others within).
+_training = threading.RLock()
 
 Self = TypeVar("Self", bound="LandmarkPredictor")
 
@@ -127,7 +133,8 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
                     f"the box of face {i}, {starts[i].tolist()}, misses its picture of"
                     f" {picture.shape[1]} x {picture.shape[0]} pixels"
                 )
-        self._fit(pictures, points, starts, progress or _silent)
+        with _training, threadpool_limits(1, user_api="blas"):
+            self._fit(pictures, points, starts, progress or _silent)
         self.scheme_ = chosen
         self.provenance_ = {}
         self.accuracy_ = {}
@@ -254,7 +261,10 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         boxes: NDArray[np.float32],
         progress: Progress,
     ) -> None:
-        """Train on checked inputs: grey pictures, (n, n_landmarks, 2), (n, 4)."""
+        """Train on checked inputs: grey pictures, (n, n_landmarks, 2), (n, 4).
+
+        BLAS runs on one thread meanwhile, so that the model does not depend on their number.
+        """
 
     @abc.abstractmethod
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:

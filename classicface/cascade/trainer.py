@@ -7,14 +7,12 @@ import functools
 import hashlib
 import json
 import logging
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from classicface.cascade.forest import LARGEST, REACH, Cascade
 from classicface.cascade.grower import Stage, StageGrower, TreeParameters
@@ -29,9 +27,6 @@ from classicface.validation import check_random_state
 __all__ = ["train_cascade"]
 
 logger = logging.getLogger(__name__)
-
-# BLAS has one number of threads for the whole process, so one training runs at a time.
-_training = threading.Lock()
 
 
 def train_cascade(
@@ -60,8 +55,7 @@ def train_cascade(
     errors : list of float
         Mean distance of the samples to the truth after each stage, in sides of the box.
     """
-    # BLAS sums in another order on another number of threads.
-    with _training, Workers(n_jobs) as workers, threadpool_limits(1, user_api="blas"):
+    with Workers(n_jobs) as workers:
         run = _Run(images, complete_landmarks(landmarks), boxes, params, progress)
         run.resume()
         while run.unfinished():

@@ -1,0 +1,1 @@
+"""Active appearance models: shape and appearance fitted together by Gauss-Newton steps."""

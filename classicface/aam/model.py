@@ -1,0 +1,296 @@
+"""AAMFitter: active appearance models as a landmark predictor."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from classicface.aam.fitting import ALGORITHMS, Convergence, Scale, fit_face
+from classicface.aam.pattern import Pattern, holistic_pattern, patch_pattern
+from classicface.exceptions import InvalidInputError, ModelFormatError
+from classicface.image.descriptors import FEATURES, MAX_CELL
+from classicface.image.frame import ReferenceFrame
+from classicface.predictor import LandmarkPredictor, Progress, n_threads
+from classicface.shape.boxes import box_centers_sides
+from classicface.shape.missing import complete_landmarks
+from classicface.shape.pdm import PointDistributionModel
+from classicface.shape.similarity import compose_similarity, fit_similarity
+from classicface.validation import check_boxes, check_image, check_integer, check_number
+
+__all__ = ["AAMFitter"]
+
+# More faces than this would not change the appearance's principal components, only the wait.
+_MAX_FACES = 4000
+
+
+class AAMFitter(LandmarkPredictor):
+    """Active appearance model.
+
+    A linear model of shape and one of appearance, read by dense features in an upright reference
+    frame, fitted to a face by inverse compositional Gauss-Newton steps from coarse to fine
+    (Cootes, Edwards and Taylor, PAMI 2001; Matthews and Baker, IJCV 2004; Tzimiropoulos and
+    Pantic, ICCV 2013 and, for parts, CVPR 2014).
+
+    Parameters
+    ----------
+    features : {"hog", "igo", "intensity"}, default "hog"
+        The dense descriptor; see `classicface.image.descriptors`.
+    algorithm : {"wiberg", "simultaneous", "alternating", "project-out"}, default "wiberg"
+        ``project-out``: the Jacobian of the mean appearance, computed once; the fastest.
+        ``simultaneous`` and ``wiberg``: shape and appearance are solved for together, the
+        appearance eliminated. ``alternating``: in turn.
+    parts : bool, default True
+        Whether the appearance is that of a patch around each landmark, or (False) of the whole
+        face inside the landmarks' hull under a piecewise-affine warp.
+    face_sizes : tuple of float, default (40.0, 80.0, 160.0)
+        The scales, coarse to fine: the size of a face's landmark box in the frame, in pixels.
+    patch_side : int, default 4
+        With parts, samples along a side of a patch.
+    spacing : float, default 4.0
+        Frame pixels between samples, of patches and of the holistic grid alike.
+    cell : int, default 2
+        The radius of a cell of ``hog``, in frame pixels.
+    n_shape : int or float, default 0.98
+        Components of the shape model: a number, or the share of the variance to explain.
+    n_appearance : int or float, default 50
+        Components of the appearance model at each scale, likewise.
+    shape_prior : float, default 60.0
+        How much the Gaussian prior of the shape weighs; 1 would be right if samples were
+        independent, but neighbouring ones repeat each other. 0 leaves the prior out.
+    n_std : float, default 3.0
+        Each shape parameter stays within so many standard deviations.
+    max_iterations : int, default 10
+        Steps at each scale.
+    tolerance : float, default 0.3
+        A scale ends when no landmark moves by more, in frame pixels.
+    n_jobs : int, optional
+        Threads while training; by default one a core. The model does not depend on it.
+
+    Attributes
+    ----------
+    shape_model_ : PointDistributionModel
+    scales_ : list of Scale
+    start_ : ndarray of float64, shape (4,)
+        The similarity from the shape model to a box of centre 0 and side 1.
+
+    Examples
+    --------
+    >>> from classicface import AAMFitter, synthetic_faces
+    >>> faces = synthetic_faces(60, random_state=0)
+    >>> fitter = AAMFitter(n_appearance=20).fit(faces)
+    >>> fitter.predict(faces.images[0], faces.boxes[0]).shape
+    (1, 68, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        features: str = "hog",
+        algorithm: str = "wiberg",
+        parts: bool = True,
+        face_sizes: tuple[float, ...] = (40.0, 80.0, 160.0),
+        patch_side: int = 4,
+        spacing: float = 4.0,
+        cell: int = 2,
+        n_shape: int | float = 0.98,
+        n_appearance: int | float = 50,
+        shape_prior: float = 60.0,
+        n_std: float = 3.0,
+        max_iterations: int = 10,
+        tolerance: float = 0.3,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.features = features
+        self.algorithm = algorithm
+        self.parts = parts
+        self.face_sizes = face_sizes
+        self.patch_side = patch_side
+        self.spacing = spacing
+        self.cell = cell
+        self.n_shape = n_shape
+        self.n_appearance = n_appearance
+        self.shape_prior = shape_prior
+        self.n_std = n_std
+        self.max_iterations = max_iterations
+        self.tolerance = tolerance
+        self.n_jobs = n_jobs
+
+    def trace(self, image: ArrayLike, box: ArrayLike) -> list[Convergence]:
+        """Fit one face and return what happened at each scale, step by step.
+
+        Parameters
+        ----------
+        image : array-like
+            As `predict` takes it.
+        box : array-like, shape (4,)
+            The landmark box of the face.
+
+        Returns
+        -------
+        list of Convergence
+            One a scale, coarse to fine.
+        """
+        self._check_fitted()
+        picture = check_image(image)
+        (start,) = self._starts(check_boxes(box, picture.shape)[:1])
+        steps: list[Convergence] = []
+        fit_face(self.scales_, self.shape_model_, picture, start, self._fit_params(), steps)
+        return steps
+
+    def _check_params(self) -> None:
+        for name, known in (("features", FEATURES), ("algorithm", ALGORITHMS)):
+            if getattr(self, name) not in known:
+                raise InvalidInputError(
+                    f"{name} is {getattr(self, name)!r}; there are {', '.join(known)}"
+                )
+        if not isinstance(self.parts, bool):
+            raise InvalidInputError(f"parts is {self.parts!r}; expected True or False")
+        if not isinstance(self.face_sizes, (tuple, list)) or not 1 <= len(self.face_sizes) <= 8:
+            raise InvalidInputError(
+                f"face_sizes is {self.face_sizes!r}; expected one to eight sizes in pixels"
+            )
+        for size in self.face_sizes:
+            check_number(size, "face_sizes", 8.0, 1024.0)
+        check_integer(self.patch_side, "patch_side", 2, 64)
+        check_number(self.spacing, "spacing", 0.5, 64.0)
+        check_integer(self.cell, "cell", 0, MAX_CELL)
+        for name in ("n_shape", "n_appearance"):
+            if isinstance(getattr(self, name), float):
+                check_number(getattr(self, name), name, 1e-3, 1.0)
+            else:
+                check_integer(getattr(self, name), name, 0, 5000)
+        check_number(self.shape_prior, "shape_prior", 0.0, 1e9)
+        check_number(self.n_std, "n_std", 0.0, 100.0)
+        check_integer(self.max_iterations, "max_iterations", 1, 1000)
+        check_number(self.tolerance, "tolerance", 0.0, 100.0)
+
+    def _fit(
+        self,
+        images: list[NDArray[np.uint8]],
+        landmarks: NDArray[np.float32],
+        boxes: NDArray[np.float32],
+        progress: Progress,
+    ) -> None:
+        from classicface.aam.appearance import principal_components, read_appearances
+
+        self._check_params()
+        n_jobs = n_threads(self.n_jobs)
+        shapes = complete_landmarks(landmarks).astype(np.float64)
+        progress(0.0, "aligning shapes")
+        shape_model = PointDistributionModel.fit(shapes, self.n_shape)
+        centers, sides = box_centers_sides(boxes)
+        relative = (shapes - centers[:, None]) / sides[:, None, None]
+        start = fit_similarity(shape_model.mean, relative.mean(axis=0))
+        tensors = {"start": start, **shape_model.tensors()}
+        kept = np.linspace(0, len(images) - 1, min(len(images), _MAX_FACES)).astype(int)
+        poses = fit_similarity(shape_model.mean, shapes)
+        for i in range(len(self.face_sizes)):
+            frame, pattern = self._layout(i, shape_model)
+            progress(i / len(self.face_sizes), f"scale {i + 1} of {len(self.face_sizes)}")
+            values = read_appearances(
+                *([images[j] for j in kept], shapes[kept], poses[kept], frame, pattern),
+                *(self.features, self.cell, n_jobs),
+            )
+            mean, basis, noise = principal_components(values, self.n_appearance)
+            tensors |= _pack_appearance(f"scale{i}.", mean, basis, noise)
+        progress(1.0, "done")
+        self._build(tensors, shape_model)
+
+    def _layout(
+        self, i: int, shape_model: PointDistributionModel
+    ) -> tuple[ReferenceFrame, Pattern]:
+        """Return the frame and the sampling pattern of a scale."""
+        face_size = float(self.face_sizes[i])
+        # Patches reach beyond the box, and so may a face that the start misses.
+        reach = 0.5 * self.spacing * (self.patch_side - 1) / face_size if self.parts else 0.0
+        frame = ReferenceFrame.build(shape_model.mean, face_size, 0.15 + min(reach, 1.0))
+        if self.parts:
+            return frame, patch_pattern(len(shape_model.mean), self.patch_side, self.spacing)
+        return frame, holistic_pattern(frame, self.spacing)
+
+    def _build(self, tensors: dict[str, NDArray[Any]], shape_model: PointDistributionModel) -> None:
+        """Set the fitted attributes from the tensors of a model file."""
+        start = np.asarray(tensors["start"], np.float64)
+        if start.shape != (4,) or not np.isfinite(start).all() or not start[:2].any():
+            raise ModelFormatError("damaged AAMFitter model: start")
+        scales = []
+        for i, face_size in enumerate(self.face_sizes):
+            frame, pattern = self._layout(i, shape_model)
+            size = pattern.n_samples * FEATURES[self.features]
+            appearance = _unpack_appearance(f"scale{i}.", tensors, size)
+            scales.append(
+                Scale.build(
+                    *(frame, pattern, shape_model, appearance, self._fit_params()),
+                    float(face_size),
+                )
+            )
+        self._tensors, self.start_, self.scales_ = tensors, start, scales
+        self.shape_model_ = shape_model
+
+    def _fit_params(self) -> dict[str, Any]:
+        """Return the parameters that fitting goes by."""
+        names = ("features", "cell", "algorithm", "shape_prior", "n_std")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "max_iterations": self.max_iterations,
+            "tolerance": float(self.tolerance),
+        }
+
+    def _starts(self, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+        centers, sides = box_centers_sides(boxes)
+        placed = np.column_stack([sides, np.zeros(len(sides)), centers])
+        return compose_similarity(placed, self.start_)
+
+    def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        result = np.empty((len(boxes), len(self.shape_model_.mean), 2), np.float32)
+        params = self._fit_params()
+        for i, start in enumerate(self._starts(boxes)):
+            result[i], _ = fit_face(self.scales_, self.shape_model_, image, start, params)
+        return result
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        return {}, dict(self._tensors)
+
+    def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+        self.face_sizes = tuple(self.face_sizes)
+        self._check_params()
+        shape_model = PointDistributionModel.from_tensors(tensors, self.scheme_.n_landmarks)
+        self._build(tensors, shape_model)
+
+
+def _pack_appearance(
+    prefix: str, mean: NDArray[np.float32], basis: NDArray[np.float32], noise: float
+) -> dict[str, NDArray[Any]]:
+    """Return an appearance model as tensors; the basis in 8 bits, scaled row by row."""
+    largest = np.abs(basis).max(axis=1, initial=1e-12, keepdims=True)
+    return {
+        f"{prefix}template": mean,
+        f"{prefix}basis": np.rint(basis / largest * 127).astype(np.int8),
+        f"{prefix}noise": np.array([noise]),
+    }
+
+
+def _unpack_appearance(
+    prefix: str, tensors: dict[str, NDArray[Any]], size: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    """Check and return template, basis and noise."""
+    template, basis = tensors[f"{prefix}template"], tensors[f"{prefix}basis"]
+    noise = tensors[f"{prefix}noise"]
+    sound = (
+        template.shape == (size,)
+        and template.dtype == np.float32
+        and basis.ndim == 2
+        and basis.shape[1] == size
+        and basis.dtype == np.int8
+        and len(basis) <= size
+        and noise.shape == (1,)
+        and bool(np.isfinite(template).all())
+        and math.isfinite(float(noise[0]))
+        and float(noise[0]) >= 0
+    )
+    if not sound:
+        raise ModelFormatError(f"damaged AAMFitter model: {prefix}template, basis or noise")
+    return template, basis.astype(np.float32), float(noise[0])
