@@ -47,9 +47,9 @@ def n_threads(n_jobs: int | None) -> int:
 class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
     """Base of every landmark predictor; a scikit-learn estimator.
 
-    A subclass stores its parameters in ``__init__`` and implements `_fit`, `_predict`, `_state` and
-    `_restore`. Once fitted it is immutable: predicting writes nothing to ``self``, so one predictor
-    serves any number of threads.
+    A subclass stores its parameters in ``__init__`` and implements `check_params`, `_fit`,
+    `_predict`, `_state` and `_restore`. Once fitted it is immutable: predicting writes nothing to
+    ``self``, so one predictor serves any number of threads.
 
     Attributes
     ----------
@@ -103,6 +103,7 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         InvalidInputError
             Nothing to learn from, or inputs that do not fit together.
         """
+        self.check_params()
         if landmarks is None:
             landmarks = getattr(images, "landmarks", None)
             boxes = getattr(images, "boxes", None) if boxes is None else boxes
@@ -139,6 +140,16 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         self.provenance_ = {}
         self.accuracy_ = {}
         return self
+
+    @abc.abstractmethod
+    def check_params(self) -> None:
+        """Refuse parameters that are out of range; `fit` and loading do so before anything else.
+
+        Raises
+        ------
+        InvalidInputError
+            Names the first parameter at fault, and what it may be.
+        """
 
     def predict(self, image: ArrayLike, boxes: ArrayLike | None = None) -> NDArray[np.float32]:
         """Find the landmarks of the faces of one picture.
@@ -237,6 +248,7 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
             predictor.scheme_ = LandmarkScheme.from_dict(header["scheme"])
             predictor.provenance_ = dict(header["provenance"])
             predictor.accuracy_ = dict(header["accuracy"])
+            predictor.check_params()
             predictor._restore(header, tensors)
         except ModelFormatError:
             raise

@@ -48,6 +48,9 @@ def data_dir() -> Path:
 class MeanShape(LandmarkPredictor):
     """The least predictor that keeps the interface: the mean shape, set into each box."""
 
+    def check_params(self) -> None:
+        pass
+
     def _fit(self, images: Any, landmarks: Any, boxes: Any, progress: Any) -> None:
         centers, sides = box_centers_sides(boxes)
         shapes = (landmarks - centers[:, None]) / sides[:, None, None]

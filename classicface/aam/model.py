@@ -140,7 +140,8 @@ class AAMFitter(LandmarkPredictor):
         fit_face(self.scales_, self.shape_model_, picture, start, self._fit_params(), steps)
         return steps
 
-    def _check_params(self) -> None:
+    def check_params(self) -> None:
+        """Refuse parameters that are out of range, with InvalidInputError."""
         for name, known in (("features", FEATURES), ("algorithm", ALGORITHMS)):
             if getattr(self, name) not in known:
                 raise InvalidInputError(
@@ -176,7 +177,6 @@ class AAMFitter(LandmarkPredictor):
     ) -> None:
         from classicface.aam.appearance import principal_components, read_appearances
 
-        self._check_params()
         n_jobs = n_threads(self.n_jobs)
         shapes = complete_landmarks(landmarks).astype(np.float64)
         progress(0.0, "aligning shapes")
@@ -256,7 +256,6 @@ class AAMFitter(LandmarkPredictor):
 
     def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         self.face_sizes = tuple(self.face_sizes)
-        self._check_params()
         shape_model = PointDistributionModel.from_tensors(tensors, self.scheme_.n_landmarks)
         self._build(tensors, shape_model)
 

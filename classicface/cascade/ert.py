@@ -198,7 +198,7 @@ class ERTFitter(LandmarkPredictor):
             The longest side of a face's box, in pixels; without it, the largest that training
             does not scale down.
         """
-        self._check_params()
+        self.check_params()
         side = float(LARGEST * self.face_size)
         if largest_side is not None:
             side = min(side, check_number(largest_side, "largest_side", 1.0))
@@ -211,7 +211,8 @@ class ERTFitter(LandmarkPredictor):
         interpreter = 300_000_000
         return int(n_faces * patch_side**2 + n_samples * per_sample + pairs + interpreter)
 
-    def _check_params(self) -> None:
+    def check_params(self) -> None:
+        """Refuse parameters that are out of range, with InvalidInputError."""
         for name, low, high in _INTEGERS:
             check_integer(getattr(self, name), name, low, high)
         for name, least, most in _NUMBERS:
@@ -235,7 +236,6 @@ class ERTFitter(LandmarkPredictor):
     ) -> None:
         from classicface.cascade.trainer import train_cascade
 
-        self._check_params()
         self.cascade_, self.train_error_ = train_cascade(
             images,
             landmarks,
@@ -269,7 +269,6 @@ class ERTFitter(LandmarkPredictor):
         return {"train_error": self.train_error_}, self.cascade_.tensors()
 
     def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
-        self._check_params()
         self.train_error_ = [float(error) for error in header["train_error"]]
         self.cascade_ = Cascade.from_tensors(tensors, self.scheme_.n_landmarks)
 

@@ -101,7 +101,7 @@ def ert(
         common.check_writable(checkpoint)
         chosen["checkpoint"] = str(checkpoint)
     fitter = ERTFitter.from_preset(preset, **chosen)
-    fitter.estimate_memory(1)  # refuses bad parameters before the pictures are read
+    fitter.check_params()
     common.check_writable(output)
     dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
     if mirror:
@@ -114,15 +114,46 @@ def ert(
     common.say(
         f"{common.count(len(dataset), 'face')} to train on; about {memory} of memory at the peak"
     )
-    options = [f"--preset {preset}", *(f"--set {setting}" for setting in settings or [])]
-    options += [f"--boxes {Path(boxes).name}"] * (boxes != "auto")
-    options += [] if mirror else ["--no-mirror"]
-    options += [f"--seed {seed}"]
+    options = [f"--preset {preset}", *common_options(settings, boxes, mirror), f"--seed {seed}"]
     options += [f"--time-budget {time_budget}"] * (time_budget is not None)
     train(fitter, dataset, output, provenance("ert", data, options, seed, terms))
 
 
 app.command("ert", help=common.help_text(ert))(ert)
+
+
+def aam(
+    data: Data,
+    output: Output,
+    settings: Settings = None,
+    boxes: Boxes = "auto",
+    scheme: Scheme = None,
+    mirror: Mirror = True,
+    skip_faulty: SkipFaulty = False,
+    jobs: Jobs = None,
+    terms: Terms = None,
+) -> None:
+    """Train an active appearance model (Cootes et al., 2001; Matthews and Baker, 2004).
+
+    Example: [bold]classicface train aam faces/train -o mine.safetensors --set
+    algorithm=project-out --set face_sizes=[40,80][/bold]
+    """
+    from classicface.aam.model import AAMFitter
+
+    chosen = common.parse_settings(settings or [])
+    check_names(chosen, AAMFitter().get_params())
+    fitter = AAMFitter(**chosen, n_jobs=jobs)
+    fitter.check_params()
+    common.check_writable(output)
+    dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
+    if mirror:
+        dataset = with_mirror(dataset)
+    common.say(f"{common.count(len(dataset), 'face')} to train on")
+    options = common_options(settings, boxes, mirror)
+    train(fitter, dataset, output, provenance("aam", data, options, None, terms))
+
+
+app.command("aam", help=common.help_text(aam))(aam)
 
 
 def shape(
@@ -199,6 +230,15 @@ def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
             raise InvalidInputError(f"--set {name}: no such parameter; {hint}")
+
+
+def common_options(settings: list[str] | None, boxes: str, mirror: bool) -> list[str]:
+    """Return the options that every technique has, as a user would type them again."""
+    return [
+        *(f"--set {setting}" for setting in settings or []),
+        *[f"--boxes {Path(boxes).name}"] * (boxes != "auto"),
+        *([] if mirror else ["--no-mirror"]),
+    ]
 
 
 def with_mirror(dataset: LandmarkDataset) -> LandmarkDataset:
