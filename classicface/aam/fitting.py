@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from classicface.aam import _descent, _kernels
+from classicface.aam.arrays import Convergence, ScaleArrays, ScaleBuffers
 from classicface.aam.pattern import Pattern
 from classicface.image.descriptors import FeatureBuffers, feature_image
 from classicface.image.frame import ReferenceFrame
 from classicface.shape.pdm import PointDistributionModel
-from classicface.shape.similarity import apply_similarity, fit_similarity, invert_similarity
+from classicface.shape.similarity import (
+    apply_similarity,
+    compose_similarity,
+    fit_similarity,
+    invert_similarity,
+)
 
-__all__ = ["ALGORITHMS", "Convergence", "Scale", "fit_face"]
+__all__ = ["ALGORITHMS", "Scale", "fit_face", "spread_starts", "steepest_descent"]
 
 #: Name of an algorithm -> its number in the kernels.
 ALGORITHMS = {
@@ -31,106 +37,6 @@ ALGORITHMS = {
 _MAX_KEPT = 16
 
 _kept = threading.local()
-
-
-class ScaleArrays(NamedTuple):
-    """What `_descent.descend` reads. D = m C values of m samples, k appearances, n directions.
-
-    The pattern's arrays as in `classicface.aam.pattern.Pattern`; template (D,) and basis (k, D),
-    float32; mean (L, 2), directions (n, 2 L): how the landmarks in the frame move with each
-    parameter, four of a similarity first; prior and limits (n - 4,); descent (n, D) and hessian
-    (n, n) of project-out, empty for the others.
-    """
-
-    starts: NDArray[np.int32]
-    anchors: NDArray[np.int32]
-    weights: NDArray[np.float32]
-    offsets: NDArray[np.float32]
-    neighbours: NDArray[np.int32]
-    rates: NDArray[np.float32]
-    triangles: NDArray[np.int32]
-    gradients: NDArray[np.float64]
-    template: NDArray[np.float32]
-    basis: NDArray[np.float32]
-    mean: NDArray[np.float64]
-    directions: NDArray[np.float64]
-    prior: NDArray[np.float64]
-    limits: NDArray[np.float64]
-    descent: NDArray[np.float32]
-    hessian: NDArray[np.float64]
-
-
-class ScaleBuffers(NamedTuple):
-    """What `_descent.descend` writes to."""
-
-    shape: NDArray[np.float64]
-    b: NDArray[np.float64]
-    trace: NDArray[np.float64]
-    costs: NDArray[np.float64]
-    samples: NDArray[np.float32]
-    error: NDArray[np.float32]
-    synthetic: NDArray[np.float32]
-    gradients: NDArray[np.float32]
-    projected: NDArray[np.float64]
-    appearance: NDArray[np.float64]
-    structure: NDArray[np.float64]
-    half: NDArray[np.float64]
-    hessian: NDArray[np.float64]
-    right: NDArray[np.float64]
-    pull: NDArray[np.float64]
-    coupling: NDArray[np.float64]
-    coupled: NDArray[np.float64]
-    steps: NDArray[np.float64]
-    moved: NDArray[np.float64]
-
-    @classmethod
-    def make(cls, arrays: ScaleArrays, max_iterations: int) -> ScaleBuffers:
-        """Return buffers for a scale."""
-        n_landmarks, (n, size) = len(arrays.mean), arrays.directions.shape
-        k, d, m = len(arrays.basis), len(arrays.template), len(arrays.offsets)
-        return cls(
-            shape=np.empty((n_landmarks, 2)),
-            b=np.empty(n - 4),
-            trace=np.empty((max_iterations + 1, n_landmarks, 2)),
-            costs=np.empty(max_iterations),
-            samples=np.empty((m, d // m), np.float32),
-            error=np.empty(d, np.float32),
-            synthetic=np.empty(d, np.float32),
-            gradients=np.empty((len(arrays.weights), 2, m, d // m), np.float32),
-            projected=np.empty(k),
-            appearance=np.empty(k),
-            structure=np.empty((size, size)),
-            half=np.empty((size, n)),
-            hessian=np.empty((n, n)),
-            right=np.empty(n),
-            pull=np.empty(size),
-            coupling=np.empty((k, size)),
-            coupled=np.empty((k, n)),
-            steps=np.empty((n_landmarks, 2)),
-            moved=np.empty((n_landmarks, 2)),
-        )
-
-
-@dataclass(frozen=True)
-class Convergence:
-    """What a fit did at one scale.
-
-    Parameters
-    ----------
-    face_size : float
-        The scale: the face's size in the reference frame, in pixels.
-    shapes : ndarray of float32, shape (n_steps + 1, n_landmarks, 2)
-        The points in the picture, from the start of the scale to its end.
-    costs : ndarray of float64, shape (n_steps,)
-        Before each step, the mean squared error that the appearance basis leaves unexplained.
-    converged : bool
-        Whether the last step moved no point by more than the tolerance.
-    """
-
-    face_size: float
-    shapes: NDArray[np.float32]
-    costs: NDArray[np.float64]
-    converged: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,22 +158,71 @@ def fit_face(
     scales: list[Scale],
     shape_model: PointDistributionModel,
     image: NDArray[np.uint8],
-    start: NDArray[np.floating],
+    starts: NDArray[np.floating],
+    doubt: float,
     params: dict[str, Any],
     trace: list[Convergence] | None = None,
-) -> tuple[NDArray[np.float64], float]:
-    """Fit one face from coarse to fine, from a pose of the mean shape.
+) -> NDArray[np.float64]:
+    """Fit one face from coarse to fine.
+
+    At the coarsest scale the first start is tried; where it ends with a cost above `doubt`, the
+    others are tried too, and the end of least cost goes on.
+
+    Parameters
+    ----------
+    scales : list of Scale
+    shape_model : PointDistributionModel
+    image : ndarray of uint8, shape (height, width)
+    starts : ndarray, shape (n_starts, 4)
+        Poses of the mean shape.
+    doubt : float
+    params : dict
+        `AAMFitter`'s.
+    trace : list of Convergence, optional
+        Receives what happened at each scale.
 
     Returns
     -------
-    shape : ndarray of float64, shape (n_landmarks, 2)
-    cost : float
-        The unexplained mean squared error before the last step at the finest scale.
+    ndarray of float64, shape (n_landmarks, 2)
     """
-    shape, cost = apply_similarity(start, shape_model.mean), np.inf
-    for scale in scales:
-        shape, cost = scale.fit(image, shape, shape_model, params, trace)
-    return shape, cost
+    shape, least = shape_model.mean, np.inf
+    coarsest: list[Convergence] = []
+    for start in starts:
+        steps: list[Convergence] | None = None if trace is None else []
+        placed = apply_similarity(start, shape_model.mean)
+        found, cost = scales[0].fit(image, placed, shape_model, params, steps)
+        if cost < least:
+            shape, least, coarsest = found, cost, steps or []
+        if least <= doubt:
+            break
+    if trace is not None:
+        trace.extend(coarsest)
+    for scale in scales[1:]:
+        shape, _ = scale.fit(image, shape, shape_model, params, trace)
+    return shape
+
+
+def spread_starts(start: NDArray[np.floating], count: int) -> NDArray[np.float64]:
+    """Return a start and others around it: turned by 25 degrees either way, then shifted.
+
+    Parameters
+    ----------
+    start : ndarray, shape (4,)
+        A similarity to a box of centre 0 and side 1.
+    count : int
+
+    Returns
+    -------
+    ndarray of float64, shape (count, 4)
+        The shifts, in sides of the box, form a sunflower that grows to a fifth of a side.
+    """
+    order = np.maximum(np.arange(count) - 2, 0)
+    radius, direction = 0.2 * np.sqrt(order / max(1, count - 3)), order * np.pi * (3 - np.sqrt(5))
+    turn = np.deg2rad(25.0) * np.array([0.0, 1.0, -1.0, *np.zeros(max(0, count - 3))])[:count]
+    moves = np.column_stack(
+        [np.cos(turn), np.sin(turn), radius * np.cos(direction), radius * np.sin(direction)]
+    )
+    return compose_similarity(moves, start)
 
 
 def _similarity_directions(mean: NDArray[np.float64]) -> NDArray[np.float64]:

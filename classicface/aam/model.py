@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.aam.fitting import ALGORITHMS, Convergence, Scale, fit_face
+from classicface.aam.arrays import Convergence
+from classicface.aam.fitting import ALGORITHMS, Scale, fit_face, spread_starts
 from classicface.aam.pattern import Pattern, holistic_pattern, patch_pattern
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.image.descriptors import FEATURES, MAX_CELL
@@ -17,13 +19,16 @@ from classicface.predictor import LandmarkPredictor, Progress, n_threads
 from classicface.shape.boxes import box_centers_sides
 from classicface.shape.missing import complete_landmarks
 from classicface.shape.pdm import PointDistributionModel
-from classicface.shape.similarity import compose_similarity, fit_similarity
+from classicface.shape.similarity import apply_similarity, compose_similarity, fit_similarity
 from classicface.validation import check_boxes, check_image, check_integer, check_number
 
 __all__ = ["AAMFitter"]
 
 # More faces than this would not change the appearance's principal components, only the wait.
 _MAX_FACES = 4000
+
+# The share of training faces whose cost at the coarsest scale is not doubted.
+_DOUBT = 0.95
 
 
 class AAMFitter(LandmarkPredictor):
@@ -66,6 +71,9 @@ class AAMFitter(LandmarkPredictor):
         Steps at each scale.
     tolerance : float, default 0.3
         A scale ends when no landmark moves by more, in frame pixels.
+    n_starts : int, default 9
+        Starts that are tried at the coarsest scale where the first one ends in doubt: with a cost
+        that 95 % of the training faces stay below.
     n_jobs : int, optional
         Threads while training; by default one a core. The model does not depend on it.
 
@@ -75,6 +83,8 @@ class AAMFitter(LandmarkPredictor):
     scales_ : list of Scale
     start_ : ndarray of float64, shape (4,)
         The similarity from the shape model to a box of centre 0 and side 1.
+    doubt_ : float
+        The cost at the coarsest scale above which other starts are tried.
 
     Examples
     --------
@@ -101,6 +111,7 @@ class AAMFitter(LandmarkPredictor):
         n_std: float = 3.0,
         max_iterations: int = 10,
         tolerance: float = 0.3,
+        n_starts: int = 9,
         n_jobs: int | None = None,
     ) -> None:
         self.features = features
@@ -116,6 +127,7 @@ class AAMFitter(LandmarkPredictor):
         self.n_std = n_std
         self.max_iterations = max_iterations
         self.tolerance = tolerance
+        self.n_starts = n_starts
         self.n_jobs = n_jobs
 
     def trace(self, image: ArrayLike, box: ArrayLike) -> list[Convergence]:
@@ -135,9 +147,12 @@ class AAMFitter(LandmarkPredictor):
         """
         self._check_fitted()
         picture = check_image(image)
-        (start,) = self._starts(check_boxes(box, picture.shape)[:1])
+        (starts,) = self._starts(check_boxes(box, picture.shape)[:1])
         steps: list[Convergence] = []
-        fit_face(self.scales_, self.shape_model_, picture, start, self._fit_params(), steps)
+        fit_face(
+            *(self.scales_, self.shape_model_, picture, starts, self.doubt_),
+            *(self._fit_params(), steps),
+        )
         return steps
 
     def check_params(self) -> None:
@@ -167,6 +182,7 @@ class AAMFitter(LandmarkPredictor):
         check_number(self.n_std, "n_std", 0.0, 100.0)
         check_integer(self.max_iterations, "max_iterations", 1, 1000)
         check_number(self.tolerance, "tolerance", 0.0, 100.0)
+        check_integer(self.n_starts, "n_starts", 1, 100)
 
     def _fit(
         self,
@@ -196,8 +212,23 @@ class AAMFitter(LandmarkPredictor):
             )
             mean, basis, noise = principal_components(values, self.n_appearance)
             tensors |= _pack_appearance(f"scale{i}.", mean, basis, noise)
+        self._build(tensors | {"doubt": np.array([np.inf])}, shape_model)
+        costs = self._costs([images[j] for j in kept], boxes[kept], n_jobs)
+        self._build(tensors | {"doubt": np.quantile(costs, [_DOUBT])}, shape_model)
         progress(1.0, "done")
-        self._build(tensors, shape_model)
+
+    def _costs(
+        self, images: list[NDArray[np.uint8]], boxes: NDArray[np.float32], n_jobs: int
+    ) -> list[float]:
+        """Return the cost at the coarsest scale of faces fitted from their boxes."""
+        placed = apply_similarity(self._starts(boxes)[:, 0], self.shape_model_.mean)
+        params = self._fit_params()
+
+        def cost(i: int) -> float:
+            return self.scales_[0].fit(images[i], placed[i], self.shape_model_, params)[1]
+
+        with ThreadPoolExecutor(n_jobs) as pool:
+            return list(pool.map(cost, range(len(images))))
 
     def _layout(
         self, i: int, shape_model: PointDistributionModel
@@ -214,8 +245,11 @@ class AAMFitter(LandmarkPredictor):
     def _build(self, tensors: dict[str, NDArray[Any]], shape_model: PointDistributionModel) -> None:
         """Set the fitted attributes from the tensors of a model file."""
         start = np.asarray(tensors["start"], np.float64)
+        doubt = np.asarray(tensors["doubt"], np.float64)
         if start.shape != (4,) or not np.isfinite(start).all() or not start[:2].any():
             raise ModelFormatError("damaged AAMFitter model: start")
+        if doubt.shape != (1,) or not doubt[0] >= 0:
+            raise ModelFormatError("damaged AAMFitter model: doubt")
         scales = []
         for i, face_size in enumerate(self.face_sizes):
             frame, pattern = self._layout(i, shape_model)
@@ -228,7 +262,7 @@ class AAMFitter(LandmarkPredictor):
                 )
             )
         self._tensors, self.start_, self.scales_ = tensors, start, scales
-        self.shape_model_ = shape_model
+        self.shape_model_, self.doubt_ = shape_model, float(doubt[0])
 
     def _fit_params(self) -> dict[str, Any]:
         """Return the parameters that fitting goes by."""
@@ -240,15 +274,18 @@ class AAMFitter(LandmarkPredictor):
         }
 
     def _starts(self, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the starts of every box, (n_boxes, n_starts, 4)."""
         centers, sides = box_centers_sides(boxes)
         placed = np.column_stack([sides, np.zeros(len(sides)), centers])
-        return compose_similarity(placed, self.start_)
+        return compose_similarity(placed[:, None], spread_starts(self.start_, self.n_starts))
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         result = np.empty((len(boxes), len(self.shape_model_.mean), 2), np.float32)
         params = self._fit_params()
-        for i, start in enumerate(self._starts(boxes)):
-            result[i], _ = fit_face(self.scales_, self.shape_model_, image, start, params)
+        for i, starts in enumerate(self._starts(boxes)):
+            result[i] = fit_face(
+                self.scales_, self.shape_model_, image, starts, self.doubt_, params
+            )
         return result
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

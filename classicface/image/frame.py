@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 __all__ = ["ReferenceFrame"]
 
+# OpenCV resamples no picture with a longer side.
+_MAX_SIDE = 32_000
+
 
 @dataclass(frozen=True)
 class ReferenceFrame:
@@ -87,9 +90,11 @@ class ReferenceFrame:
         tx, ty = tx - a * x + b * y, ty - b * x - a * y
         to_image = np.array([a, b, tx, ty])
         pixels, scale = image, math.hypot(a, b)
-        if scale >= 2:
+        if scale >= 2 or max(image.shape) > _MAX_SIDE:
             pixels, tx, ty = self._surroundings(image, (a, b, tx, ty))
-            while scale >= 2 and min(pixels.shape) >= 2:
+            while scale >= 2 and max(pixels.shape) >= 2:
+                if min(pixels.shape) == 1:  # a line is halved along itself
+                    pixels = np.repeat(pixels, 2, axis=int(np.argmin(pixels.shape)))
                 height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
                 pixels = cv2.resize(
                     pixels[: 2 * height, : 2 * width],
