@@ -95,7 +95,7 @@ def principal_components(values: Floats, n_components: int | float) -> tuple[Flo
     most = min(n - 1, size)
     wanted = most if isinstance(n_components, float) else min(n_components, most)
     if wanted == 0 or total <= 0.0:
-        return mean, np.zeros((0, size), np.float32), 0.0
+        return mean, np.zeros((0, size), np.float32), max(0.0, total) / size
     first = len(gram) - wanted
     variances, vectors = eigh(gram, subset_by_index=(first, len(gram) - 1), driver="evr")
     variances, vectors = variances[::-1], vectors[:, ::-1]

@@ -30,6 +30,9 @@ _MAX_FACES = 4000
 # The share of training faces whose cost at the coarsest scale is not doubted.
 _DOUBT = 0.95
 
+# What the frame shows beyond the mean face and its patches, in face sizes: for faces of other forms.
+_MARGIN = 0.15
+
 
 class AAMFitter(LandmarkPredictor):
     """Active appearance model.
@@ -237,7 +240,7 @@ class AAMFitter(LandmarkPredictor):
         face_size = float(self.face_sizes[i])
         # Patches reach beyond the box, and so may a face that the start misses.
         reach = 0.5 * self.spacing * (self.patch_side - 1) / face_size if self.parts else 0.0
-        frame = ReferenceFrame.build(shape_model.mean, face_size, 0.15 + min(reach, 1.0))
+        frame = ReferenceFrame.build(shape_model.mean, face_size, _MARGIN + min(reach, 1.0))
         if self.parts:
             return frame, patch_pattern(len(shape_model.mean), self.patch_side, self.spacing)
         return frame, holistic_pattern(frame, self.spacing)

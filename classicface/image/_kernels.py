@@ -62,22 +62,27 @@ def box_down(values, radius, total, out):
 def box_across(values, radius, total, out):
     """Sum over 2 radius + 1 columns by a running sum; the first and last column are repeated.
 
-    values, out: (H, W, C) of one type; total: (C,), overwritten.
+    Several rows advance in step, so that their sums need not wait for each other.
+
+    values, out: (H, W, C) of one type; total: (n, C), overwritten, for n rows in step.
     """
     height, width, n_channels = values.shape
-    for y in range(height):
-        for c in range(n_channels):
-            total[c] = values[y, 0, c] * (radius + 1)
-        for x in range(1, radius + 1):
-            column = min(x, width - 1)
+    for first in range(0, height, len(total)):
+        n_rows = min(len(total), height - first)
+        block, sums = values[first : first + n_rows], out[first : first + n_rows]
+        for r in range(n_rows):
             for c in range(n_channels):
-                total[c] += values[y, column, c]
+                total[r, c] = block[r, 0, c] * (radius + 1)
+            for x in range(1, radius + 1):
+                for c in range(n_channels):
+                    total[r, c] += block[r, min(x, width - 1), c]
         for x in range(width):
             enters, leaves = min(x + radius + 1, width - 1), max(x - radius, 0)
-            for c in range(n_channels):
-                now = total[c]
-                out[y, x, c] = now
-                total[c] = now + values[y, enters, c] - values[y, leaves, c]
+            for r in range(n_rows):
+                for c in range(n_channels):
+                    now = total[r, c]
+                    sums[r, x, c] = now
+                    total[r, c] = now + block[r, enters, c] - block[r, leaves, c]
 
 
 @njit(cache=True, nogil=True)
@@ -87,14 +92,15 @@ def triangle(values, radius, work, total):
     The triangle is the bilinear spatial binning of SIFT; its variance is
     ((2 radius + 1)^2 - 1) / 6 and its sum (2 radius + 1)^4. Whole numbers stay exact.
 
-    values, work: (H, W, C); total: (W C,). `values` is changed in place.
+    values, work: (H, W, C); total: (max(W, 8) C,). `values` is changed in place.
     """
     height, _, n_channels = values.shape
     rows, other = values.reshape(height, -1), work.reshape(height, -1)
     box_down(rows, radius, total, other)
     box_down(other, radius, total, rows)
-    box_across(values, radius, total[:n_channels], work)
-    box_across(work, radius, total[:n_channels], values)
+    totals = total[: 8 * n_channels].reshape(8, n_channels)
+    box_across(values, radius, totals, work)
+    box_across(work, radius, totals, values)
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -68,8 +68,8 @@ class FeatureBuffers:
             np.empty(counted, np.int32),
             np.empty(plane, np.float64),
             np.empty(plane, np.float64),
-            np.empty(counted[1] * counted[2], np.int32),
-            np.empty(counted[1], np.float64),
+            np.empty(max(counted[1], 8) * counted[2], np.int32),
+            np.empty(max(counted[1], 8), np.float64),
         )
 
 

@@ -26,7 +26,7 @@ _COLORS = ("#1f4e79", "#c1502e", "#3a7d44", "#8a5a9e", "#9a7b1f", "#4c4c4c", "#2
 _MAX_PIXELS = 25_000_000
 
 #: The pixels to which a face is drawn, in the cells of a fit.
-_CELL = 240
+_CELL = 400
 
 
 def appearance_image(points: ArrayLike, values: ArrayLike, spacing: float) -> NDArray[np.float32]:
@@ -164,14 +164,14 @@ def plot_orientations(points: ArrayLike, channels: ArrayLike, *, length: float) 
     along = 0.5 * length * np.column_stack([np.cos(angles), np.sin(angles)])
     reach = edges[:, :, None] * along
     strokes = np.stack([centers[:, None] - reach, centers[:, None] + reach], axis=2)
-    figure = Figure(figsize=(4.6, 4.6), layout="constrained")
+    figure = Figure(figsize=(5.4, 5.4), layout="constrained")
     axes = figure.add_subplot()
     axes.add_collection(
         LineCollection(
             strokes.reshape(-1, 2, 2).tolist(),
             colors=_INK,
-            alpha=np.clip(edges.ravel(), 0.05, 1.0),
-            linewidths=0.9,
+            alpha=np.clip(edges.ravel() ** 1.5, 0.03, 1.0),  # what is strongest shall be seen
+            linewidths=1.2,
         )
     )
     low, high = centers.min(axis=0) - length, centers.max(axis=0) + length
@@ -230,6 +230,8 @@ def plot_convergence(
                 f"shapes {trace.shape} and costs {cost.shape} of a scale; expected"
                 " (n_steps + 1, n_landmarks, 2) and (n_steps,)"
             )
+        if not np.isfinite(trace).all():
+            raise InvalidInputError("shapes of a scale are not finite")
     picture, origin, scale = _around(check_image(image), np.concatenate(traces))
     columns = sorted({int(step) for step in steps})
     n_rows, n_columns = len(traces), len(columns) + 1
@@ -239,8 +241,7 @@ def plot_convergence(
     for j, trace in enumerate(traces):
         last = len(trace) - 1
         for i, step in enumerate([*(s for s in columns if s < last), last]):
-            column = n_columns - 1 if step == last else i
-            axes = figure.add_subplot(grid[j, column])
+            axes = figure.add_subplot(grid[j, i])
             axes.imshow(draw_landmarks(picture, trace[step] - origin, scheme, scale=scale))
             axes.set_axis_off()
             name = {0: "start", 1: "1 step"}.get(step, f"{step} steps")

@@ -68,8 +68,8 @@ def test_split_gradient(seed, height, width, span):
     assert (out >= 0).all()
     assert ((out > 0).sum(axis=2) <= 2).all()
     # 181 / 128 is not quite the square root of 2.
-    np.testing.assert_allclose(out / AXIS, split_gradient_twin(pixels), atol=0.02)
-    np.testing.assert_allclose(out @ DIRECTIONS / AXIS, gradient_twin(pixels), atol=0.02)
+    np.testing.assert_allclose(out / AXIS, split_gradient_twin(pixels), atol=0.05)
+    np.testing.assert_allclose(out @ DIRECTIONS / AXIS, gradient_twin(pixels), atol=0.05)
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float64])
