@@ -1,9 +1,10 @@
-"""How much accuracy a moved or resized box costs: our model and dlib's, HELEN's test faces.
+"""How much accuracy a moved or resized box costs: our models and dlib's, HELEN's test faces.
 
 The boxes of ``boxes.csv`` are shifted by 0 to 20 % of their side (in eight directions, averaged)
 and scaled by as much (up and down, averaged). Prints a table and draws the curves.
 
-    python benchmarks/robustness_to_boxes.py --dlib KEPT/dlib.dat -o docs/images/robustness.png
+    python benchmarks/robustness_to_boxes.py ert68 asm68 aam68 --dlib KEPT/dlib.dat
+        -o docs/images/robustness.png
 
 ``bench_ert_vs_dlib.py --keep KEPT`` makes the dlib model.
 """
@@ -51,6 +52,11 @@ def mean_error(predict: Predict, sets: list[LandmarkDataset]) -> float:
     return float(np.mean([nme(predict(s), s.landmarks, s.scheme).mean() for s in sets]))
 
 
+def our_predictor(model: str) -> Predict:
+    ours = classicface.load(model)
+    return lambda dataset: ours.predict_many(dataset.images, dataset.boxes)
+
+
 def dlib_predictor(path: Path) -> Predict:
     import dlib
 
@@ -66,15 +72,14 @@ def dlib_predictor(path: Path) -> Predict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("models", nargs="+", help="bundled models or model files")
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--model", default="ert68")
     parser.add_argument("--dlib", type=Path, help="dlib's model, trained on the same faces")
     parser.add_argument("--output", "-o", type=Path, help="picture of the curves")
     arguments = parser.parse_args()
     test = load_dataset(arguments.data / "300w" / "helen" / "testset")
-    ours = classicface.load(arguments.model)
     systems: dict[str, Predict] = {
-        f"classicface {Path(arguments.model).stem}": lambda s: ours.predict_many(s.images, s.boxes)
+        f"classicface {Path(model).stem}": our_predictor(model) for model in arguments.models
     }
     if arguments.dlib is not None:
         systems["dlib"] = dlib_predictor(arguments.dlib)

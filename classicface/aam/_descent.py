@@ -58,25 +58,28 @@ def compose_inverse(shape, steps, triangles, gradients, moved):
 
     The small warp moves the landmarks of the reference frame by `steps`; its inverse moves them by
     about -steps, and the current warp takes them from there. Where a landmark is the corner of
-    several triangles their affine maps are averaged; without triangles (patches, which move but
-    do not turn) the current warp is a translation.
+    several triangles their affine maps are averaged by area, since the map of a sliver says little
+    beyond it; without triangles (patches, which move but do not turn) the current warp is a
+    translation.
 
     shape, steps, moved: (L, 2); triangles: (t, 3); gradients: (t, 3, 2), of the barycentric
     coordinates in the reference frame.
     """
     n_landmarks = len(shape)
-    counts = np.zeros(n_landmarks)
+    areas = np.zeros(n_landmarks)
     moved[:] = 0.0
     for t in range(len(triangles)):
+        cross = gradients[t, 0, 0] * gradients[t, 1, 1] - gradients[t, 0, 1] * gradients[t, 1, 0]
+        area = 1.0 / abs(cross)
         for corner in triangles[t]:
-            counts[corner] += 1
+            areas[corner] += area
             for u in range(3):
                 rate = gradients[t, u, 0] * steps[corner, 0] + gradients[t, u, 1] * steps[corner, 1]
-                moved[corner, 0] -= rate * shape[triangles[t, u], 0]
-                moved[corner, 1] -= rate * shape[triangles[t, u], 1]
+                moved[corner, 0] -= area * rate * shape[triangles[t, u], 0]
+                moved[corner, 1] -= area * rate * shape[triangles[t, u], 1]
     for i in range(n_landmarks):
         for d in range(2):
-            move = moved[i, d] / counts[i] if counts[i] > 0 else -steps[i, d]
+            move = moved[i, d] / areas[i] if areas[i] > 0 else -steps[i, d]
             moved[i, d] = shape[i, d] + move
 
 
@@ -131,14 +134,14 @@ def _square(row):
 
 
 @njit(cache=True, nogil=True)
-def descend(model, work, features, algorithm, max_iterations, tolerance, traced):
+def descend(model, work, features, algorithm, max_iterations, tolerance):
     """Fit one face at one scale by inverse compositional Gauss-Newton steps.
 
     model: ScaleArrays; work: ScaleBuffers, whose `shape` is the start and becomes the result;
     features: (H, W, C) float32; `tolerance` ends the descent where no landmark moves by more frame
-    pixels; `traced`: whether project-out pays for its costs too. Returns the number of steps;
-    work.trace[:steps + 1] are the shapes and work.costs[:steps] the costs before each step: what
-    of the squared error the appearance basis does not explain, per value.
+    pixels. Returns the number of steps; work.trace[:steps + 1] are the shapes and
+    work.costs[:steps] the costs before each step: what of the squared error the appearance basis
+    does not explain, per value.
     """
     work.trace[0] = work.shape
     for step in range(max_iterations):
@@ -157,10 +160,9 @@ def descend(model, work, features, algorithm, max_iterations, tolerance, traced)
         for i in range(len(error)):
             error[i] = values[i] - model.template[i]
             squared += error[i] * error[i]
-        if algorithm != PROJECT_OUT or traced:
-            coefficients(model.basis, error, work.projected)
-            for value in work.projected:
-                squared -= value * value
+        coefficients(model.basis, error, work.projected)
+        for value in work.projected:
+            squared -= value * value
         work.costs[step] = squared / len(error)
         if algorithm == PROJECT_OUT:
             coefficients(model.descent, error, work.right)

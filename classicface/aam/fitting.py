@@ -126,7 +126,6 @@ class Scale:
             ALGORITHMS[params["algorithm"]],
             params["max_iterations"],
             params["tolerance"],
-            trace is not None,
         )
         if trace is not None:
             moved = np.abs(buffers.steps).max() < params["tolerance"]

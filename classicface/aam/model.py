@@ -27,10 +27,13 @@ __all__ = ["AAMFitter"]
 # More faces than this would not change the appearance's principal components, only the wait.
 _MAX_FACES = 4000
 
+# Beyond any value of a descriptor, and any variance of one.
+_MOST = 1e6
+
 # The share of training faces whose cost at the coarsest scale is not doubted.
 _DOUBT = 0.95
 
-# What the frame shows beyond the mean face and its patches, in face sizes: for faces of other forms.
+# What the frame shows beyond the mean face and its patches, in face sizes, for other faces.
 _MARGIN = 0.15
 
 
@@ -46,7 +49,7 @@ class AAMFitter(LandmarkPredictor):
     ----------
     features : {"hog", "igo", "intensity"}, default "hog"
         The dense descriptor; see `classicface.image.descriptors`.
-    algorithm : {"wiberg", "simultaneous", "alternating", "project-out"}, default "wiberg"
+    algorithm : {"alternating", "wiberg", "simultaneous", "project-out"}, default "alternating"
         ``project-out``: the Jacobian of the mean appearance, computed once; the fastest.
         ``simultaneous`` and ``wiberg``: shape and appearance are solved for together, the
         appearance eliminated. ``alternating``: in turn.
@@ -102,7 +105,7 @@ class AAMFitter(LandmarkPredictor):
         self,
         *,
         features: str = "hog",
-        algorithm: str = "wiberg",
+        algorithm: str = "alternating",
         parts: bool = True,
         face_sizes: tuple[float, ...] = (40.0, 80.0, 160.0),
         patch_side: int = 4,
@@ -150,7 +153,10 @@ class AAMFitter(LandmarkPredictor):
         """
         self._check_fitted()
         picture = check_image(image)
-        (starts,) = self._starts(check_boxes(box, picture.shape)[:1])
+        boxes = check_boxes(box, picture.shape)
+        if len(boxes) != 1:
+            raise InvalidInputError(f"trace follows one face; there are {len(boxes)} boxes")
+        (starts,) = self._starts(boxes)
         steps: list[Convergence] = []
         fit_face(
             *(self.scales_, self.shape_model_, picture, starts, self.doubt_),
@@ -160,7 +166,7 @@ class AAMFitter(LandmarkPredictor):
 
     def check_params(self) -> None:
         """Refuse parameters that are out of range, with InvalidInputError."""
-        for name, known in (("features", FEATURES), ("algorithm", ALGORITHMS)):
+        for name, known in (("features", list(FEATURES)), ("algorithm", list(ALGORITHMS))):
             if getattr(self, name) not in known:
                 raise InvalidInputError(
                     f"{name} is {getattr(self, name)!r}; there are {', '.join(known)}"
@@ -247,11 +253,10 @@ class AAMFitter(LandmarkPredictor):
 
     def _build(self, tensors: dict[str, NDArray[Any]], shape_model: PointDistributionModel) -> None:
         """Set the fitted attributes from the tensors of a model file."""
-        start = np.asarray(tensors["start"], np.float64)
-        doubt = np.asarray(tensors["doubt"], np.float64)
-        if start.shape != (4,) or not np.isfinite(start).all() or not start[:2].any():
+        start, doubt = tensors["start"], tensors["doubt"]
+        if start.shape != (4,) or start.dtype != np.float64 or not _is_sane(start):
             raise ModelFormatError("damaged AAMFitter model: start")
-        if doubt.shape != (1,) or not doubt[0] >= 0:
+        if doubt.shape != (1,) or doubt.dtype != np.float64 or not doubt[0] >= 0:
             raise ModelFormatError("damaged AAMFitter model: doubt")
         scales = []
         for i, face_size in enumerate(self.face_sizes):
@@ -300,6 +305,11 @@ class AAMFitter(LandmarkPredictor):
         self._build(tensors, shape_model)
 
 
+def _is_sane(start: NDArray[np.float64]) -> bool:
+    """Say whether a similarity is finite and neither shrinks nor blows up beyond all measure."""
+    return bool((np.abs(start) < 1e9).all()) and math.hypot(start[0], start[1]) > 1e-9
+
+
 def _pack_appearance(
     prefix: str, mean: NDArray[np.float32], basis: NDArray[np.float32], noise: float
 ) -> dict[str, NDArray[Any]]:
@@ -326,9 +336,9 @@ def _unpack_appearance(
         and basis.dtype == np.int8
         and len(basis) <= size
         and noise.shape == (1,)
-        and bool(np.isfinite(template).all())
-        and math.isfinite(float(noise[0]))
-        and float(noise[0]) >= 0
+        and noise.dtype == np.float64
+        and bool((np.abs(template) < _MOST).all())
+        and 0.0 <= float(noise[0]) < _MOST
     )
     if not sound:
         raise ModelFormatError(f"damaged AAMFitter model: {prefix}template, basis or noise")

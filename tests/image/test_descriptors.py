@@ -106,7 +106,7 @@ def test_faint_noise_is_not_blown_up():
 
 @pytest.mark.parametrize("kind", ["sift", "", None, 3])
 def test_an_unknown_descriptor_names_those_that_there_are(texture, kind):
-    with pytest.raises(InvalidInputError, match="features is .*; there are intensity, igo, hog"):
+    with pytest.raises(InvalidInputError, match=r"features is .*; there are intensity, igo, hog"):
         feature_image(texture, kind)
 
 

@@ -82,22 +82,27 @@ def test_box_down(dtype, seed, height, width, radius):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float64])
-@given(seed=seeds, height=sides, width=sides, channels=st.integers(1, 3), radius=radii)
-def test_box_across(dtype, seed, height, width, channels, radius):
+@given(
+    seed=seeds,
+    height=sides,
+    width=sides,
+    channels=st.integers(1, 3),
+    radius=radii,
+    n_rows=st.integers(1, 10),
+)
+def test_box_across(dtype, seed, height, width, channels, radius, n_rows):
     values = np.random.default_rng(seed).integers(-99, 99, (height, width, channels)).astype(dtype)
-    out, total = np.empty_like(values), np.full(channels, 5, dtype)
+    out, total = np.empty_like(values), np.full((n_rows, channels), 5, dtype)
     box_across(values, radius, total, out)
     np.testing.assert_array_equal(out, box_twin(values, radius, 1))
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float64])
-@given(
-    seed=seeds, height=sides, width=sides, channels=st.integers(1, 3), radius=st.integers(0, 5)
-)
+@given(seed=seeds, height=sides, width=sides, channels=st.integers(1, 3), radius=st.integers(0, 5))
 def test_triangle(dtype, seed, height, width, channels, radius):
     values = np.random.default_rng(seed).integers(0, 999, (height, width, channels)).astype(dtype)
     expected = triangle_twin(values, radius)
-    work, total = np.empty_like(values), np.empty(width * channels, dtype)
+    work, total = np.empty_like(values), np.empty(max(width, 8) * channels, dtype)
     triangle(values, radius, work, total)
     np.testing.assert_array_equal(values, expected)
 
