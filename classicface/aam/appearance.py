@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from classicface.aam import _kernels
 from classicface.aam.pattern import Pattern
+from classicface.aam.storage import MAX_APPEARANCES
 from classicface.image.descriptors import FEATURES, feature_image
 from classicface.image.frame import ReferenceFrame
 from classicface.shape.similarity import apply_similarity, invert_similarity
@@ -76,7 +77,8 @@ def principal_components(values: Floats, n_components: int | float) -> tuple[Flo
     values : ndarray of float32, shape (n, D)
         Overwritten.
     n_components : int or float
-        How many to keep, or the share of the variance to explain; at most n - 1.
+        How many to keep, or the share of the variance to explain; at most n - 1,
+        and `classicface.aam.storage.MAX_APPEARANCES`.
 
     Returns
     -------
@@ -92,7 +94,7 @@ def principal_components(values: Floats, n_components: int | float) -> tuple[Flo
     transposed = size < n
     gram = (values.T @ values if transposed else values @ values.T).astype(np.float64) / n
     total = float(np.trace(gram))
-    most = min(n - 1, size)
+    most = min(n - 1, size, MAX_APPEARANCES)
     wanted = most if isinstance(n_components, float) else min(n_components, most)
     if wanted == 0 or total <= 0.0:
         return mean, np.zeros((0, size), np.float32), max(0.0, total) / size

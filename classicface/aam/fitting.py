@@ -184,7 +184,7 @@ def fit_face(
     -------
     ndarray of float64, shape (n_landmarks, 2)
     """
-    shape, least = shape_model.mean, np.inf
+    shape, least = apply_similarity(starts[0], shape_model.mean), np.inf
     coarsest: list[Convergence] = []
     for start in starts:
         steps: list[Convergence] | None = None if trace is None else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from classicface.aam.arrays import Convergence
 from classicface.aam.fitting import ALGORITHMS, Scale, fit_face, spread_starts
 from classicface.aam.pattern import Pattern, holistic_pattern, patch_pattern
+from classicface.aam.storage import MAX_APPEARANCES, is_sane, pack_appearance, unpack_appearance
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.image.descriptors import FEATURES, MAX_CELL
 from classicface.image.frame import ReferenceFrame
@@ -27,8 +27,11 @@ __all__ = ["AAMFitter"]
 # More faces than this would not change the appearance's principal components, only the wait.
 _MAX_FACES = 4000
 
-# Beyond any value of a descriptor, and any variance of one.
-_MOST = 1e6
+# The finest holistic grid: samples along the side of a face.
+_MAX_GRID = 300
+
+# The most memory for the appearances of the training faces at one scale, in bytes.
+_MAX_BYTES = 4e9
 
 # The share of training faces whose cost at the coarsest scale is not doubted.
 _DOUBT = 0.95
@@ -182,11 +185,16 @@ class AAMFitter(LandmarkPredictor):
         check_integer(self.patch_side, "patch_side", 2, 64)
         check_number(self.spacing, "spacing", 0.5, 64.0)
         check_integer(self.cell, "cell", 0, MAX_CELL)
-        for name in ("n_shape", "n_appearance"):
+        if not self.parts and max(self.face_sizes) > _MAX_GRID * self.spacing:
+            raise InvalidInputError(
+                f"spacing is {self.spacing!r}, too fine for a face of {max(self.face_sizes):g}"
+                f" pixels; expected at least {max(self.face_sizes) / _MAX_GRID:.2g}"
+            )
+        for name, most in (("n_shape", 5000), ("n_appearance", MAX_APPEARANCES)):
             if isinstance(getattr(self, name), float):
                 check_number(getattr(self, name), name, 1e-3, 1.0)
             else:
-                check_integer(getattr(self, name), name, 0, 5000)
+                check_integer(getattr(self, name), name, 0, most)
         check_number(self.shape_prior, "shape_prior", 0.0, 1e9)
         check_number(self.n_std, "n_std", 0.0, 100.0)
         check_integer(self.max_iterations, "max_iterations", 1, 1000)
@@ -215,12 +223,19 @@ class AAMFitter(LandmarkPredictor):
         for i in range(len(self.face_sizes)):
             frame, pattern = self._layout(i, shape_model)
             progress(i / len(self.face_sizes), f"scale {i + 1} of {len(self.face_sizes)}")
+            needed = 4.0 * len(kept) * pattern.n_samples * FEATURES[self.features]
+            if needed > _MAX_BYTES:
+                raise InvalidInputError(
+                    f"{len(kept)} faces of {pattern.n_samples} samples at a face size of"
+                    f" {self.face_sizes[i]:g} pixels would take {needed / 1e9:.0f} GB; use a"
+                    " larger spacing, a smaller patch_side or fewer faces"
+                )
             values = read_appearances(
                 *([images[j] for j in kept], shapes[kept], poses[kept], frame, pattern),
                 *(self.features, self.cell, n_jobs),
             )
             mean, basis, noise = principal_components(values, self.n_appearance)
-            tensors |= _pack_appearance(f"scale{i}.", mean, basis, noise)
+            tensors |= pack_appearance(f"scale{i}.", mean, basis, noise)
         self._build(tensors | {"doubt": np.array([np.inf])}, shape_model)
         costs = self._costs([images[j] for j in kept], boxes[kept], n_jobs)
         self._build(tensors | {"doubt": np.quantile(costs, [_DOUBT])}, shape_model)
@@ -254,7 +269,7 @@ class AAMFitter(LandmarkPredictor):
     def _build(self, tensors: dict[str, NDArray[Any]], shape_model: PointDistributionModel) -> None:
         """Set the fitted attributes from the tensors of a model file."""
         start, doubt = tensors["start"], tensors["doubt"]
-        if start.shape != (4,) or start.dtype != np.float64 or not _is_sane(start):
+        if start.shape != (4,) or start.dtype != np.float64 or not is_sane(start):
             raise ModelFormatError("damaged AAMFitter model: start")
         if doubt.shape != (1,) or doubt.dtype != np.float64 or not doubt[0] >= 0:
             raise ModelFormatError("damaged AAMFitter model: doubt")
@@ -262,7 +277,7 @@ class AAMFitter(LandmarkPredictor):
         for i, face_size in enumerate(self.face_sizes):
             frame, pattern = self._layout(i, shape_model)
             size = pattern.n_samples * FEATURES[self.features]
-            appearance = _unpack_appearance(f"scale{i}.", tensors, size)
+            appearance = unpack_appearance(f"scale{i}.", tensors, size)
             scales.append(
                 Scale.build(
                     *(frame, pattern, shape_model, appearance, self._fit_params()),
@@ -301,45 +316,7 @@ class AAMFitter(LandmarkPredictor):
 
     def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         self.face_sizes = tuple(self.face_sizes)
+        if f"scale{len(self.face_sizes)}.basis" in tensors:
+            raise ModelFormatError("damaged AAMFitter model: more scales than face_sizes")
         shape_model = PointDistributionModel.from_tensors(tensors, self.scheme_.n_landmarks)
         self._build(tensors, shape_model)
-
-
-def _is_sane(start: NDArray[np.float64]) -> bool:
-    """Say whether a similarity is finite and neither shrinks nor blows up beyond all measure."""
-    return bool((np.abs(start) < 1e9).all()) and math.hypot(start[0], start[1]) > 1e-9
-
-
-def _pack_appearance(
-    prefix: str, mean: NDArray[np.float32], basis: NDArray[np.float32], noise: float
-) -> dict[str, NDArray[Any]]:
-    """Return an appearance model as tensors; the basis in 8 bits, scaled row by row."""
-    largest = np.abs(basis).max(axis=1, initial=1e-12, keepdims=True)
-    return {
-        f"{prefix}template": mean,
-        f"{prefix}basis": np.rint(basis / largest * 127).astype(np.int8),
-        f"{prefix}noise": np.array([noise]),
-    }
-
-
-def _unpack_appearance(
-    prefix: str, tensors: dict[str, NDArray[Any]], size: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-    """Check and return template, basis and noise."""
-    template, basis = tensors[f"{prefix}template"], tensors[f"{prefix}basis"]
-    noise = tensors[f"{prefix}noise"]
-    sound = (
-        template.shape == (size,)
-        and template.dtype == np.float32
-        and basis.ndim == 2
-        and basis.shape[1] == size
-        and basis.dtype == np.int8
-        and len(basis) <= size
-        and noise.shape == (1,)
-        and noise.dtype == np.float64
-        and bool((np.abs(template) < _MOST).all())
-        and 0.0 <= float(noise[0]) < _MOST
-    )
-    if not sound:
-        raise ModelFormatError(f"damaged AAMFitter model: {prefix}template, basis or noise")
-    return template, basis.astype(np.float32), float(noise[0])
