@@ -3,7 +3,7 @@
     python benchmarks/train_ert68.py [--data FOLDER] [-o classicface/weights]
 
 Uses the preset ``default`` and the same seed each time; the test set is only used for the accuracy
-that the card and the file's header state.
+that the card and the file's header state. `bundle` serves the other bundled models too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from bench_ert_vs_dlib import DATA
 
 import classicface
-from classicface import ERTFitter, evaluate, load_dataset
+from classicface import ERTFitter, LandmarkPredictor, evaluate, load_dataset
 from classicface.persistence import replacing
 
 SEED = 0
@@ -27,16 +27,16 @@ TERMS = (
     " (Sagonas et al., IMAVIS 2016) of HELEN (Le et al., ECCV 2012)."
 )
 
-CARD = """# ert68
+CARD = """# {name}
 
-A cascade of regression trees (`ERTFitter`, preset `default`) for the 68 points of the iBUG scheme.
+{description}
 
 | | |
 | --- | --- |
 | data | {faces} faces of the HELEN training set and their mirror images, 300-W annotation |
 | boxes | dlib's frontal face detector, mapped to landmark boxes |
 | terms | {terms} |
-| command | `python benchmarks/train_ert68.py` |
+| command | `{command}` |
 | seed | {seed} |
 | versions | classicface {classicface}, numpy {numpy} |
 | training | {seconds:.0f} s |
@@ -64,8 +64,9 @@ colour has not been measured.
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def bundle(name: str, fitter: LandmarkPredictor, description: str, seed: int | None) -> None:
+    """Train a predictor, and write it with its card as a bundled model."""
+    parser = argparse.ArgumentParser(description=f"Train the bundled model {name}.")
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--output", "-o", type=Path, default=Path("classicface/weights"))
     arguments = parser.parse_args()
@@ -73,25 +74,29 @@ def main() -> None:
     helen = arguments.data / "300w" / "helen"
     train = load_dataset(helen / "trainset")
     start = time.perf_counter()
-    fitter = ERTFitter.from_preset("default", random_state=SEED).fit(train.with_mirror())
+    fitter.fit(train.with_mirror())
     seconds = time.perf_counter() - start
     measured = evaluate(fitter, load_dataset(helen / "testset"), timing=False)
     versions = {"classicface": classicface.__version__, "numpy": np.__version__}
+    command = f"python benchmarks/train_{name}.py"
     fitter.provenance_ = {
         "data": ["HELEN training set, 300-W annotation"],
-        "command": "python benchmarks/train_ert68.py",
-        "seed": SEED,
+        "command": command,
+        "seed": seed,
         "terms": TERMS,
         "versions": versions,
     }
     accuracy = {k: v for k, v in measured.items() if k.startswith(("n", "auc", "failure"))}
     fitter.accuracy_ = {"data": "HELEN test set, boxes of dlib's frontal detector", **accuracy}
-    path = arguments.output / "ert68.safetensors"
+    path = arguments.output / f"{name}.safetensors"
     fitter.save(path)
     text = CARD.format(
+        name=name,
+        description=description,
         faces=len(train),
         terms=TERMS,
-        seed=SEED,
+        command=command,
+        seed="none: nothing is drawn at random" if seed is None else seed,
         seconds=seconds,
         size=path.stat().st_size / 1e6,
         **versions,
@@ -103,4 +108,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    bundle(
+        "ert68",
+        ERTFitter.from_preset("default", random_state=SEED),
+        "A cascade of regression trees (`ERTFitter`, preset `default`) for the 68 points of the"
+        " iBUG scheme.",
+        SEED,
+    )

@@ -22,6 +22,7 @@ from classicface.exceptions import (
 if TYPE_CHECKING:
     from classicface import metrics
     from classicface.aam.model import AAMFitter
+    from classicface.asm.model import ASMFitter
     from classicface.cascade.ert import ERTFitter
     from classicface.data.dataset import LandmarkDataset, load_dataset
     from classicface.data.synthetic import synthetic_faces
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 #: Public name -> the module that holds it.
 _HOMES = {
     "AAMFitter": "classicface.aam.model",
+    "ASMFitter": "classicface.asm.model",
     "BoxMap": "classicface.shape.boxes",
     "ERTFitter": "classicface.cascade.ert",
     "LandmarkDataset": "classicface.data.dataset",
@@ -71,6 +73,7 @@ _HOMES = {
 __all__ = [
     "SCHEMES",
     "AAMFitter",
+    "ASMFitter",
     "BoxMap",
     "ClassicFaceError",
     "DataFormatError",

@@ -135,7 +135,7 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
                     f" {picture.shape[1]} x {picture.shape[0]} pixels"
                 )
         with _training, threadpool_limits(1, user_api="blas"):
-            self._fit(pictures, points, starts, progress or _silent)
+            self._fit(pictures, points, starts, chosen, progress or _silent)
         self.scheme_ = chosen
         self.provenance_ = {}
         self.accuracy_ = {}
@@ -271,6 +271,7 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         images: list[NDArray[np.uint8]],
         landmarks: NDArray[np.float32],
         boxes: NDArray[np.float32],
+        scheme: LandmarkScheme,
         progress: Progress,
     ) -> None:
         """Train on checked inputs: grey pictures, (n, n_landmarks, 2), (n, 4).

@@ -14,6 +14,7 @@ __all__ = ["CLASSES", "DEFAULT_MODEL", "MODELS", "load", "model_path", "predicto
 #: Class name, as it stands in a model file -> "module:class"; imported when first needed.
 CLASSES: dict[str, str] = {
     "AAMFitter": "classicface.aam.model:AAMFitter",
+    "ASMFitter": "classicface.asm.model:ASMFitter",
     "ERTFitter": "classicface.cascade.ert:ERTFitter",
 }
 

@@ -51,7 +51,7 @@ class MeanShape(LandmarkPredictor):
     def check_params(self) -> None:
         pass
 
-    def _fit(self, images: Any, landmarks: Any, boxes: Any, progress: Any) -> None:
+    def _fit(self, images: Any, landmarks: Any, boxes: Any, scheme: Any, progress: Any) -> None:
         centers, sides = box_centers_sides(boxes)
         shapes = (landmarks - centers[:, None]) / sides[:, None, None]
         self.mean_ = shapes.mean(axis=0).astype(np.float32)

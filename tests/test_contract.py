@@ -20,6 +20,7 @@ from classicface.predictor import LandmarkPredictor
 #: Parameters with which a class trains in about a second on 40 small faces.
 SMALL: dict[str, dict[str, Any]] = {
     "AAMFitter": {"n_appearance": 10, "face_sizes": (30.0, 60.0)},
+    "ASMFitter": {"face_sizes": (20.0, 40.0), "oversampling": 3},
     "ERTFitter": {"n_stages": 3, "n_trees": 20, "depth": 3, "oversampling": 5},
 }
 

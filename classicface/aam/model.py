@@ -19,6 +19,7 @@ from classicface.predictor import LandmarkPredictor, Progress, n_threads
 from classicface.shape.boxes import box_centers_sides
 from classicface.shape.missing import complete_landmarks
 from classicface.shape.pdm import PointDistributionModel
+from classicface.shape.schemes import LandmarkScheme
 from classicface.shape.similarity import apply_similarity, compose_similarity, fit_similarity
 from classicface.validation import check_boxes, check_image, check_integer, check_number
 
@@ -206,6 +207,7 @@ class AAMFitter(LandmarkPredictor):
         images: list[NDArray[np.uint8]],
         landmarks: NDArray[np.float32],
         boxes: NDArray[np.float32],
+        scheme: LandmarkScheme,
         progress: Progress,
     ) -> None:
         from classicface.aam.appearance import principal_components, read_appearances

@@ -203,6 +203,20 @@ def project(points, mean, components, pose, b):
 
 
 @njit(cache=True, nogil=True)
+def transform(similarity, points, back, out):
+    """Apply a similarity (4,) to points (L, 2), or with `back` its inverse; all float64."""
+    a, b, tx, ty = similarity[0], similarity[1], similarity[2], similarity[3]
+    square = a * a + b * b
+    for i in range(len(points)):
+        x, y = points[i, 0], points[i, 1]
+        if back:
+            x, y = x - tx, y - ty
+            out[i, 0], out[i, 1] = (a * x + b * y) / square, (a * y - b * x) / square
+        else:
+            out[i, 0], out[i, 1] = a * x - b * y + tx, b * x + a * y + ty
+
+
+@njit(cache=True, nogil=True)
 def limit(b, deviations, n_std, radius):
     """Limit parameters in place: each to n_std deviations, or (radius > 0) to an ellipsoid."""
     if radius > 0:

@@ -13,6 +13,7 @@ from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.predictor import LandmarkPredictor, Progress, n_threads
 from classicface.shape.boxes import box_centers_sides
+from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_integer, check_number, check_random_state
 
 __all__ = ["PRESETS", "ERTFitter"]
@@ -232,6 +233,7 @@ class ERTFitter(LandmarkPredictor):
         images: list[NDArray[np.uint8]],
         landmarks: NDArray[np.float32],
         boxes: NDArray[np.float32],
+        scheme: LandmarkScheme,
         progress: Progress,
     ) -> None:
         from classicface.cascade.trainer import train_cascade

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from classicface import __version__
-from classicface.cli import convert, demo, evaluate, models, predict, show, train, validate
+from classicface.cli import (
+    convert,
+    demo,
+    evaluate,
+    models,
+    predict,
+    show,
+    train,
+    train_shape,
+    validate,
+)
 from classicface.cli.common import help_text, say
 from classicface.exceptions import ClassicFaceError
 
@@ -22,6 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+train.app.command("shape", help=help_text(train_shape.command))(train_shape.command)
 app.add_typer(train.app, name="train")
 for _module in (evaluate, predict, models, show, validate, convert, demo):
     _name = _module.__name__.rpartition(".")[2]

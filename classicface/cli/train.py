@@ -101,19 +101,12 @@ def ert(
         common.check_writable(checkpoint)
         chosen["checkpoint"] = str(checkpoint)
     fitter = ERTFitter.from_preset(preset, **chosen)
-    fitter.check_params()
-    common.check_writable(output)
-    dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
-    if mirror:
-        dataset = with_mirror(dataset)
+    dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
     sides = box_centers_sides(dataset.boxes)[1]
     needed = fitter.estimate_memory(
         len(dataset), dataset.scheme.n_landmarks, max(1.0, float(sides.max()))
     )
-    memory = common.size_text(needed)
-    common.say(
-        f"{common.count(len(dataset), 'face')} to train on; about {memory} of memory at the peak"
-    )
+    common.say(f"about {common.size_text(needed)} of memory at the peak")
     options = [f"--preset {preset}", *common_options(settings, boxes, mirror), f"--seed {seed}"]
     options += [f"--time-budget {time_budget}"] * (time_budget is not None)
     train(fitter, dataset, output, provenance("ert", data, options, seed, terms))
@@ -143,12 +136,7 @@ def aam(
     chosen = common.parse_settings(settings or [])
     check_names(chosen, AAMFitter().get_params())
     fitter = AAMFitter(**chosen, n_jobs=jobs)
-    fitter.check_params()
-    common.check_writable(output)
-    dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
-    if mirror:
-        dataset = with_mirror(dataset)
-    common.say(f"{common.count(len(dataset), 'face')} to train on")
+    dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
     options = common_options(settings, boxes, mirror)
     train(fitter, dataset, output, provenance("aam", data, options, None, terms))
 
@@ -156,64 +144,34 @@ def aam(
 app.command("aam", help=common.help_text(aam))(aam)
 
 
-def shape(
+def asm(
     data: Data,
     output: Output,
-    components: Annotated[
-        str,
-        typer.Option(help="How many: a count, a share of the variance such as 0.98, or all."),
-    ] = "0.98",
-    update: Annotated[
-        Path | None,
-        typer.Option(help="Add the shapes to those of this shape model, which are not needed."),
-    ] = None,
+    preset: Annotated[str, typer.Option(help="classic, fast or default.")] = "default",
+    settings: Settings = None,
+    boxes: Boxes = "auto",
     scheme: Scheme = None,
     mirror: Mirror = True,
     skip_faulty: SkipFaulty = False,
+    seed: Seed = 0,
+    jobs: Jobs = None,
     terms: Terms = None,
 ) -> None:
-    """Learn a shape model: how landmarks vary together (Cootes et al., 1995).
+    """Train an active shape model (Cootes et al., 1995; Milborrow and Nicolls, 2014).
 
-    The pictures are not read. [bold]classicface show[/bold] draws the model.
-
-    Example: [bold]classicface train shape faces/train -o shape.safetensors --components 30[/bold]
+    Example: [bold]classicface train asm faces/train -o mine.safetensors --preset classic[/bold]
     """
-    import numpy as np
+    from classicface.asm.model import ASMFitter
 
-    from classicface.cli.shapes import load_shape_model, parse_components, read_shapes
-    from classicface.shape.pdm import PointDistributionModel
-
-    start = time.monotonic()
-    n_components = parse_components(components)
-    common.check_writable(output)
-    old = None if update is None else load_shape_model(update)
-    shapes, chosen = read_shapes(data, scheme, skip_faulty=skip_faulty)
-    if old is not None and old.scheme != chosen:
-        raise InvalidInputError(
-            f"{update} is of scheme {old.scheme.name}, the faces are of {chosen.name};"
-            " --scheme says what they are"
-        )
-    if mirror and _can_mirror(chosen):
-        shapes = np.concatenate([shapes, chosen.mirror_points(shapes, 1.0)])
-    common.say(f"{common.count(len(shapes), 'shape')} to learn from")
-    options = [f"--components {components}"]
-    options += [] if mirror else ["--no-mirror"]
-    if old is None:
-        model = PointDistributionModel.fit(shapes, n_components)
-    else:
-        model = old.model.update(shapes, n_components)
-        options += [f"--update {Path(str(update)).name}"]
-    origin = provenance("shape", data, options, None, terms)
-    model.save(output, chosen, origin if old is None else {**origin, "updated": old.provenance})
-    seconds = common.duration_text(time.monotonic() - start)
-    held = f"{100 * model.explained.sum():.1f} % of the variance"
-    common.say(
-        f"trained in {seconds}: {common.count(model.n_components, 'component')} with {held};"
-        f" {output} has {common.size_text(output.stat().st_size)}"
-    )
+    chosen = common.parse_settings(settings or [])
+    check_names(chosen, ASMFitter().get_params())
+    fitter = ASMFitter.from_preset(preset, **chosen, random_state=seed, n_jobs=jobs)
+    dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
+    options = [f"--preset {preset}", *common_options(settings, boxes, mirror), f"--seed {seed}"]
+    train(fitter, dataset, output, provenance("asm", data, options, seed, terms))
 
 
-app.command("shape", help=common.help_text(shape))(shape)
+app.command("asm", help=common.help_text(asm))(asm)
 
 
 def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
@@ -232,6 +190,25 @@ def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
             raise InvalidInputError(f"--set {name}: no such parameter; {hint}")
 
 
+def load_to_train(
+    fitter: LandmarkPredictor,
+    data: list[Path],
+    output: Path,
+    boxes: str,
+    scheme: str | None,
+    mirror: bool,
+    skip_faulty: bool,
+) -> LandmarkDataset:
+    """Load the faces to train on, after what can be refused at once has been."""
+    fitter.check_params()
+    common.check_writable(output)
+    dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
+    if mirror:
+        dataset = with_mirror(dataset)
+    common.say(f"{common.count(len(dataset), 'face')} to train on")
+    return dataset
+
+
 def common_options(settings: list[str] | None, boxes: str, mirror: bool) -> list[str]:
     """Return the options that every technique has, as a user would type them again."""
     return [
@@ -243,10 +220,10 @@ def common_options(settings: list[str] | None, boxes: str, mirror: bool) -> list
 
 def with_mirror(dataset: LandmarkDataset) -> LandmarkDataset:
     """Add the mirror images, where the scheme knows how its points mirror."""
-    return dataset.with_mirror() if _can_mirror(dataset.scheme) else dataset
+    return dataset.with_mirror() if can_mirror(dataset.scheme) else dataset
 
 
-def _can_mirror(scheme: LandmarkScheme) -> bool:
+def can_mirror(scheme: LandmarkScheme) -> bool:
     """Tell whether a scheme knows how its points mirror, and say it where not."""
     if not scheme.mirror:
         common.say(

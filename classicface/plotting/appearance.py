@@ -26,7 +26,7 @@ _COLORS = ("#1f4e79", "#c1502e", "#3a7d44", "#8a5a9e", "#9a7b1f", "#4c4c4c", "#2
 _MAX_PIXELS = 25_000_000
 
 #: The pixels to which a face is drawn, in the cells of a fit.
-_CELL = 400
+_CELL = 280
 
 
 def appearance_image(points: ArrayLike, values: ArrayLike, spacing: float) -> NDArray[np.float32]:

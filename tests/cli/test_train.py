@@ -25,7 +25,7 @@ def test_a_model_that_knows_where_it_comes_from(
     train(face_folder, output, "--seed", "3", "--terms", "any use")
     out, err = capsys.readouterr()
     assert out == ""
-    assert "20 faces to train on; about " in err
+    assert "20 faces to train on" in err
     assert "of memory at the peak" in err
     predictor = classicface.load(output)
     origin = predictor.provenance_
