@@ -216,7 +216,7 @@ def _linearize(model, work, algorithm, step):
     )
     gradients = work.gradients.reshape(len(model.weights), 2, len(work.error))
     structure(gradients, model.starts, model.anchors, work.structure)
-    to_parameters(model.directions, work.structure, work.half, work.hessian)
+    to_parameters(model.moves, work.structure, work.half, work.hessian)
     if algorithm == ALTERNATING:
         values = work.samples.reshape(-1)
         for i in range(len(work.error)):

@@ -140,26 +140,30 @@ def structure(gradients, starts, anchors, out):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def to_parameters(directions, matrix, work, out):
-    """Take a matrix between coordinates to the parameters: out = directions matrix directions^T.
+def to_parameters(moves, matrix, work, out):
+    """Take a matrix between coordinates to the parameters: out = moves^T matrix moves.
 
-    directions: (n, 2 L); matrix: (2 L, 2 L), symmetric, mostly zero; work: (2 L, n); out: (n, n).
+    Rows are added to rows throughout, which fills vector registers.
+
+    moves: (2 L, n); matrix: (2 L, 2 L), symmetric, mostly zero; work: (2 L, n); out: (n, n).
     """
-    n, size = directions.shape
+    size, n = moves.shape
     work[:] = 0.0
+    out[:] = 0.0
     for i in range(size):
+        row = work[i]
         for j in range(size):
             value = matrix[i, j]
             if value != 0.0:
                 for p in range(n):
-                    work[i, p] += value * directions[p, j]
+                    row[p] += value * moves[j, p]
+        for p in range(n):
+            value = moves[i, p]
+            for q in range(p + 1):
+                out[p, q] += value * row[q]
     for p in range(n):
-        for q in range(p + 1):
-            total = 0.0
-            for i in range(size):
-                total += directions[p, i] * work[i, q]
-            out[p, q] = total
-            out[q, p] = total
+        for q in range(p):
+            out[q, p] = out[p, q]
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -16,8 +16,8 @@ class ScaleArrays(NamedTuple):
 
     The pattern's arrays as in `classicface.aam.pattern.Pattern`; template (D,) and basis (k, D),
     float32; mean (L, 2), directions (n, 2 L): how the landmarks in the frame move with each
-    parameter, four of a similarity first; prior and limits (n - 4,); descent (n, D) and hessian
-    (n, n) of project-out, empty for the others.
+    parameter, four of a similarity first; moves (2 L, n), its transpose; prior and limits
+    (n - 4,); descent (n, D) and hessian (n, n) of project-out, empty for the others.
     """
 
     starts: NDArray[np.int32]
@@ -32,6 +32,7 @@ class ScaleArrays(NamedTuple):
     basis: NDArray[np.float32]
     mean: NDArray[np.float64]
     directions: NDArray[np.float64]
+    moves: NDArray[np.float64]
     prior: NDArray[np.float64]
     limits: NDArray[np.float64]
     descent: NDArray[np.float32]

@@ -76,9 +76,8 @@ class Scale:
         template, basis, noise = appearance
         with threadpool_limits(1, user_api="blas"):  # sums run in the same order everywhere
             orthonormal = np.linalg.qr(basis.T)[0].T if len(basis) else basis
-        directions = np.concatenate(
-            [_similarity_directions(shape_model.mean), shape_model.components]
-        )
+        shapes = np.concatenate([_similarity_directions(shape_model.mean), shape_model.components])
+        directions = np.ascontiguousarray(shapes.reshape(len(shapes), -1) * frame.scale)
         variances = shape_model.variances
         arrays = ScaleArrays(
             pattern.starts,
@@ -92,7 +91,8 @@ class Scale:
             np.ascontiguousarray(template, np.float32),
             np.ascontiguousarray(orthonormal, np.float32),
             frame.landmarks,
-            np.ascontiguousarray(directions.reshape(len(directions), -1) * frame.scale),
+            directions,
+            np.ascontiguousarray(directions.T),
             params["shape_prior"] * noise / np.maximum(variances, 1e-12),
             params["n_std"] * np.sqrt(variances),
             np.zeros((0, len(template)), np.float32),

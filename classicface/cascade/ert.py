@@ -12,7 +12,7 @@ from classicface.cascade.forest import LARGEST, MAX_PIXELS, Cascade
 from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.predictor import LandmarkPredictor, Progress, n_threads
-from classicface.shape.boxes import box_centers_sides
+from classicface.shape.boxes import box_centers_sides, sunflower
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_integer, check_number, check_random_state
 
@@ -302,17 +302,7 @@ _NUMBERS = [
 ]
 
 
-def _start_spread(count: int) -> NDArray[np.float32]:
-    """Return shifts (in sides) and scales of starts: the box itself, then a sunflower around it."""
-    order = np.arange(count)
-    radius = 0.06 * np.sqrt(order / 8)
-    angle = order * np.pi * (3 - np.sqrt(5))
-    scale = 1 + 0.05 * np.sin(order * 2.4)
-    spread = np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
-    return spread.astype(np.float32)
-
-
-_START_SPREAD = _start_spread(25)
+_START_SPREAD = sunflower(25).astype(np.float32)
 
 # What a mirror does to a start.
 _TURN = np.array([-1, 1, 1], np.float32)

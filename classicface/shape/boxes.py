@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from classicface.exceptions import InvalidInputError
 from classicface.validation import check_boxes
 
-__all__ = ["IDENTITY", "BoxMap", "box_centers_sides", "iou", "landmark_box", "square_boxes"]
+__all__ = [
+    "IDENTITY",
+    "BoxMap",
+    "box_centers_sides",
+    "iou",
+    "landmark_box",
+    "square_boxes",
+    "sunflower",
+]
 
 
 def landmark_box(landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -50,6 +58,18 @@ def square_boxes(centers: NDArray[np.floating], sides: NDArray[np.floating]) -> 
     """Return the square boxes of centres, shape (..., 2), and sides, shape (...,)."""
     half = np.asarray(sides)[..., None] / 2
     return np.concatenate([centers - half, centers + half], axis=-1).astype(np.float32)
+
+
+def sunflower(count: int) -> NDArray[np.float64]:
+    """Return starts around a box as shifts (in sides) and scales, shape (count, 3).
+
+    The first is the box itself; the others lie on a sunflower that grows with their number.
+    """
+    order = np.arange(count)
+    radius = 0.06 * np.sqrt(order / 8)
+    angle = order * np.pi * (3 - np.sqrt(5))
+    scale = 1 + 0.05 * np.sin(order * 2.4)
+    return np.column_stack([radius * np.cos(angle), radius * np.sin(angle), scale])
 
 
 def iou(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

@@ -158,7 +158,7 @@ def test_to_parameters(seed, n, n_landmarks, share):
     matrix = rng.normal(0, 1, (size, size)) * (rng.random((size, size)) < share)
     matrix = matrix + matrix.T
     work, out = np.full((size, n), np.nan), np.full((n, n), np.nan)
-    to_parameters(directions, matrix, work, out)
+    to_parameters(np.ascontiguousarray(directions.T), matrix, work, out)
     np.testing.assert_allclose(out, directions @ matrix @ directions.T, atol=1e-9)
     np.testing.assert_array_equal(out, out.T)
 

@@ -12,6 +12,7 @@ from classicface.shape.boxes import (
     iou,
     landmark_box,
     square_boxes,
+    sunflower,
 )
 
 numbers = st.floats(-500, 500)
@@ -107,3 +108,13 @@ def test_hog_map_agrees_with_the_data(data_dir):
     assert fitted.shift_x == pytest.approx(known.shift_x, abs=0.03)
     assert fitted.shift_y == pytest.approx(known.shift_y, abs=0.03)
     assert fitted.scale == pytest.approx(known.scale, abs=0.03)
+
+
+def test_sunflower_starts_at_the_box_and_spreads() -> None:
+    starts = sunflower(25)
+    np.testing.assert_array_equal(starts[0], [0, 0, 1])
+    distances = np.hypot(starts[:, 0], starts[:, 1])
+    assert (np.diff(distances) > 0).all()
+    assert distances[8] == pytest.approx(0.06)
+    assert (np.abs(starts[:, 2] - 1) <= 0.05).all()
+    np.testing.assert_array_equal(sunflower(3), starts[:3])
