@@ -81,7 +81,7 @@ class AAMFitter(LandmarkPredictor):
         Steps at each scale.
     tolerance : float, default 0.3
         A scale ends when no landmark moves by more, in frame pixels.
-    n_starts : int, default 9
+    n_starts : int, default 10
         Starts that are tried at the coarsest scale where the first one ends in doubt: with a cost
         that 95 % of the training faces stay below.
     n_jobs : int, optional
@@ -121,7 +121,7 @@ class AAMFitter(LandmarkPredictor):
         n_std: float = 3.0,
         max_iterations: int = 10,
         tolerance: float = 0.3,
-        n_starts: int = 9,
+        n_starts: int = 10,
         n_jobs: int | None = None,
     ) -> None:
         self.features = features

