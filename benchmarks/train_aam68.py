@@ -2,8 +2,9 @@
 
     python benchmarks/train_aam68.py [--data FOLDER] [-o classicface/weights]
 
-Uses the default parameters; nothing in training is random. The test set is only used for the
-accuracy that the card and the file's header state.
+Uses the default parameters, and no mirror images: with some hundreds of faces they made the error
+larger on each of three splits of the training set. Nothing in training is random. The test set is
+only used for the accuracy that the card and the file's header state.
 """
 
 from train_ert68 import bundle
@@ -18,4 +19,5 @@ if __name__ == "__main__":
         " scheme.\nThe components of its appearance are averages over all the training faces; none"
         " is a photograph.",
         None,
+        mirror=False,
     )

@@ -33,7 +33,7 @@ CARD = """# {name}
 
 | | |
 | --- | --- |
-| data | {faces} faces of the HELEN training set and their mirror images, 300-W annotation |
+| data | {faces} faces of the HELEN training set{mirrored}, 300-W annotation |
 | boxes | dlib's frontal face detector, mapped to landmark boxes |
 | terms | {terms} |
 | command | `{command}` |
@@ -64,7 +64,14 @@ colour has not been measured.
 """
 
 
-def bundle(name: str, fitter: LandmarkPredictor, description: str, seed: int | None) -> None:
+def bundle(
+    name: str,
+    fitter: LandmarkPredictor,
+    description: str,
+    seed: int | None,
+    *,
+    mirror: bool = True,
+) -> None:
     """Train a predictor, and write it with its card as a bundled model."""
     parser = argparse.ArgumentParser(description=f"Train the bundled model {name}.")
     parser.add_argument("--data", type=Path, default=DATA)
@@ -74,7 +81,7 @@ def bundle(name: str, fitter: LandmarkPredictor, description: str, seed: int | N
     helen = arguments.data / "300w" / "helen"
     train = load_dataset(helen / "trainset")
     start = time.perf_counter()
-    fitter.fit(train.with_mirror())
+    fitter.fit(train.with_mirror() if mirror else train)
     seconds = time.perf_counter() - start
     measured = evaluate(fitter, load_dataset(helen / "testset"), timing=False)
     versions = {"classicface": classicface.__version__, "numpy": np.__version__}
@@ -94,6 +101,7 @@ def bundle(name: str, fitter: LandmarkPredictor, description: str, seed: int | N
         name=name,
         description=description,
         faces=len(train),
+        mirrored=" and their mirror images" if mirror else "",
         terms=TERMS,
         command=command,
         seed="none: nothing is drawn at random" if seed is None else seed,
