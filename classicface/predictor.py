@@ -5,10 +5,10 @@ from __future__ import annotations
 import abc
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,12 +61,35 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         Accuracy measured on held-out data, if any was.
     """
 
+    #: Preset name -> what it changes of the default parameters.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"default": {}}
+
     #: Parameters that do not shape the model; they are not saved.
     _transient_params: tuple[str, ...] = ("n_jobs",)
 
     scheme_: LandmarkScheme
     provenance_: dict[str, Any]
     accuracy_: dict[str, Any]
+
+    @classmethod
+    def from_preset(cls: type[Self], preset: str = "default", **parameters: Any) -> Self:
+        """Make an unfitted predictor from a preset of its class.
+
+        Parameters
+        ----------
+        preset : str, default "default"
+            One of `presets`.
+        **parameters
+            Parameters that go before those of the preset.
+
+        Raises
+        ------
+        InvalidInputError
+            No such preset.
+        """
+        if preset not in cls.presets:
+            raise InvalidInputError(f"no preset {preset!r}; there are {', '.join(cls.presets)}")
+        return cls(**{**cls.presets[preset], **parameters})
 
     def fit(
         self: Self,

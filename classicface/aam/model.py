@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from classicface.aam.arrays import Convergence
 from classicface.aam.fitting import ALGORITHMS, Scale, fit_face, spread_starts
-from classicface.aam.pattern import Pattern, holistic_pattern, patch_pattern
+from classicface.aam.pattern import Pattern, lay_out
 from classicface.aam.storage import MAX_APPEARANCES, is_sane, pack_appearance, unpack_appearance
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.image.descriptors import FEATURES, MAX_CELL
@@ -23,7 +23,14 @@ from classicface.shape.schemes import LandmarkScheme
 from classicface.shape.similarity import apply_similarity, compose_similarity, fit_similarity
 from classicface.validation import check_boxes, check_image, check_integer, check_number
 
-__all__ = ["AAMFitter"]
+__all__ = ["PRESETS", "AAMFitter"]
+
+#: What the presets change of the defaults of `AAMFitter`.
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"face_sizes": (40.0, 80.0), "tolerance": 0.6},
+    "default": {},
+    "accurate": {"face_sizes": (50.0, 100.0, 200.0), "patch_side": 5},
+}
 
 # More faces than this would not change the appearance's principal components, only the wait.
 _MAX_FACES = 4000
@@ -36,9 +43,6 @@ _MAX_BYTES = 4e9
 
 # The share of training faces whose cost at the coarsest scale is not doubted.
 _DOUBT = 0.95
-
-# What the frame shows beyond the mean face and its patches, in face sizes, for other faces.
-_MARGIN = 0.15
 
 
 class AAMFitter(LandmarkPredictor):
@@ -104,6 +108,8 @@ class AAMFitter(LandmarkPredictor):
     >>> fitter.predict(faces.images[0], faces.boxes[0]).shape
     (1, 68, 2)
     """
+
+    presets = PRESETS
 
     def __init__(
         self,
@@ -260,13 +266,8 @@ class AAMFitter(LandmarkPredictor):
         self, i: int, shape_model: PointDistributionModel
     ) -> tuple[ReferenceFrame, Pattern]:
         """Return the frame and the sampling pattern of a scale."""
-        face_size = float(self.face_sizes[i])
-        # Patches reach beyond the box, and so may a face that the start misses.
-        reach = 0.5 * self.spacing * (self.patch_side - 1) / face_size if self.parts else 0.0
-        frame = ReferenceFrame.build(shape_model.mean, face_size, _MARGIN + min(reach, 1.0))
-        if self.parts:
-            return frame, patch_pattern(len(shape_model.mean), self.patch_side, self.spacing)
-        return frame, holistic_pattern(frame, self.spacing)
+        patch_side = self.patch_side if self.parts else None
+        return lay_out(shape_model.mean, float(self.face_sizes[i]), patch_side, self.spacing)
 
     def _build(self, tensors: dict[str, NDArray[Any]], shape_model: PointDistributionModel) -> None:
         """Set the fitted attributes from the tensors of a model file."""

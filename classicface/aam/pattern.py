@@ -17,7 +17,10 @@ from classicface.exceptions import InvalidInputError
 from classicface.image.frame import ReferenceFrame
 from classicface.shape.mesh import TriangleMesh
 
-__all__ = ["Pattern", "holistic_pattern", "patch_pattern"]
+__all__ = ["Pattern", "holistic_pattern", "lay_out", "patch_pattern"]
+
+# What the frame shows beyond the mean face and its patches, in face sizes: for faces of other forms.
+_MARGIN = 0.15
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,21 @@ def holistic_pattern(frame: ReferenceFrame, spacing: float) -> Pattern:
         mesh.triangles,
         mesh.gradients(),
     )
+
+
+def lay_out(
+    mean: NDArray[np.floating], face_size: float, patch_side: int | None, spacing: float
+) -> tuple[ReferenceFrame, Pattern]:
+    """Return the frame and the sampling pattern of a scale; holistic without a `patch_side`.
+
+    Patches reach beyond the face, and the frame with them.
+    """
+    if patch_side is None:
+        frame = ReferenceFrame.build(mean, face_size, _MARGIN)
+        return frame, holistic_pattern(frame, spacing)
+    reach = 0.5 * spacing * (patch_side - 1) / face_size
+    frame = ReferenceFrame.build(mean, face_size, _MARGIN + min(reach, 1.0))
+    return frame, patch_pattern(len(mean), patch_side, spacing)
 
 
 def _rates(points: NDArray[np.floating], neighbours: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -24,7 +24,8 @@ from classicface.validation import (
 
 __all__ = ["PRESETS", "ASMFitter"]
 
-#: What the presets change of the defaults of `ASMFitter`.
+#: What the presets change of the defaults of `ASMFitter`; ``classic`` has grey profiles and limits
+#: of a box, as in 1995.
 PRESETS: dict[str, dict[str, Any]] = {
     "classic": {"descriptor": "profile", "constraint": "box", "n_iterations": 5},
     "fast": {"face_sizes": (30.0, 60.0), "rings": ()},
@@ -111,6 +112,8 @@ class ASMFitter(LandmarkPredictor):
     (1, 68, 2)
     """
 
+    presets = PRESETS
+
     shape_model_: PointDistributionModel
     model_: Model
     train_error_: list[float]
@@ -163,26 +166,6 @@ class ASMFitter(LandmarkPredictor):
         self.rotation_jitter = rotation_jitter
         self.random_state = random_state
         self.n_jobs = n_jobs
-
-    @classmethod
-    def from_preset(cls, preset: str, **parameters: Any) -> ASMFitter:
-        """Make an unfitted ASMFitter from a preset.
-
-        Parameters
-        ----------
-        preset : {"classic", "fast", "default"}
-            ``classic``: grey profiles and limits of a box, as in 1995.
-        **parameters
-            Parameters that go before those of the preset.
-
-        Raises
-        ------
-        InvalidInputError
-            No such preset.
-        """
-        if preset not in PRESETS:
-            raise InvalidInputError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
-        return cls(**{**PRESETS[preset], **parameters})
 
     def trace(self, image: ArrayLike, box: ArrayLike) -> NDArray[np.float32]:
         """Search for one face and return its shape before the search and after every iteration.

@@ -107,6 +107,7 @@ class ERTFitter(LandmarkPredictor):
         in sides of the box.
     """
 
+    presets = PRESETS
     _transient_params = ("checkpoint", "n_jobs", "time_budget")
 
     cascade_: Cascade
@@ -165,25 +166,6 @@ class ERTFitter(LandmarkPredictor):
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.n_jobs = n_jobs
-
-    @classmethod
-    def from_preset(cls, preset: str, **parameters: Any) -> ERTFitter:
-        """Make an unfitted ERTFitter from a preset.
-
-        Parameters
-        ----------
-        preset : {"fast", "default", "accurate"}
-        **parameters
-            Parameters that go before those of the preset.
-
-        Raises
-        ------
-        InvalidInputError
-            No such preset.
-        """
-        if preset not in PRESETS:
-            raise InvalidInputError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
-        return cls(**{**PRESETS[preset], **parameters})
 
     def estimate_memory(
         self, n_faces: int, n_landmarks: int = 68, largest_side: float | None = None

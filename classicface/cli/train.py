@@ -118,6 +118,7 @@ app.command("ert", help=common.help_text(ert))(ert)
 def aam(
     data: Data,
     output: Output,
+    preset: Annotated[str, typer.Option(help="fast, default or accurate.")] = "default",
     settings: Settings = None,
     boxes: Boxes = "auto",
     scheme: Scheme = None,
@@ -135,9 +136,9 @@ def aam(
 
     chosen = common.parse_settings(settings or [])
     check_names(chosen, AAMFitter().get_params())
-    fitter = AAMFitter(**chosen, n_jobs=jobs)
+    fitter = AAMFitter.from_preset(preset, **chosen, n_jobs=jobs)
     dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
-    options = common_options(settings, boxes, mirror)
+    options = [f"--preset {preset}", *common_options(settings, boxes, mirror)]
     train(fitter, dataset, output, provenance("aam", data, options, None, terms))
 
 
