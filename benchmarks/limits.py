@@ -1,8 +1,8 @@
 """How far a technique bears boxes of another size, turned heads and few training faces.
 
-On a split of HELEN's training set (80 % and their mirror images to train), with default parameters:
+On a split of HELEN's training set (80 % to train, with their mirror images), with default parameters:
 
-    python benchmarks/limits.py AAMFitter [--data FOLDER]
+    python benchmarks/limits.py AAMFitter [--data FOLDER] [--split 0] [--no-mirror]
 """
 
 from __future__ import annotations
@@ -53,11 +53,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("technique", help="AAMFitter, ASMFitter, ...")
     parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--split", type=int, default=0, help="the seed of the split")
+    parser.add_argument("--mirror", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
     make = predictor_class(arguments.technique)
     faces = load_dataset(arguments.data / "300w" / "helen" / "trainset")
-    train, held_out = faces.split(0.8, random_state=0)
-    predictor = make().fit(train.with_mirror())
+    train, held_out = faces.split(0.8, random_state=arguments.split)
+
+    def fitted(some: LandmarkDataset) -> LandmarkPredictor:
+        return make().fit(some.with_mirror() if arguments.mirror else some)
+
+    predictor = fitted(train)
     print("| | NME mean | median | over 0.10 |\n| --- | ---: | ---: | ---: |")
     report("as they are", predictor, held_out)
     for scale in (0.7, 0.8, 0.9, 1.1, 1.2, 1.3):
@@ -66,8 +72,7 @@ def main() -> None:
         report(f"turned by {degrees} degrees", predictor, turned(held_out, degrees))
     order = np.random.default_rng(0).permutation(len(train))
     for count in (25, 50, 100, 200, 400):
-        few = train.subset(order[:count]).with_mirror()
-        report(f"trained on {count} faces", make().fit(few), held_out)
+        report(f"trained on {count} faces", fitted(train.subset(order[:count])), held_out)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from classicface.shape.mesh import TriangleMesh
 
 __all__ = ["Pattern", "holistic_pattern", "lay_out", "patch_pattern"]
 
-# What the frame shows beyond the mean face and its patches, in face sizes: for faces of other forms.
+# What the frame shows beyond the mean face and its patches, in face sizes: faces differ in form.
 _MARGIN = 0.15
 
 
