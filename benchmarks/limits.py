@@ -1,6 +1,6 @@
 """How far a technique bears boxes of another size, turned heads and few training faces.
 
-On a split of HELEN's training set (80 % to train, with their mirror images), with default parameters:
+On a split of HELEN's training set, 80 % to train, with default parameters:
 
     python benchmarks/limits.py AAMFitter [--data FOLDER] [--split 0] [--no-mirror]
 """
