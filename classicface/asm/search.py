@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from classicface.asm import _kernels
 from classicface.asm.view import View
 from classicface.image.descriptors import FEATURES
-from classicface.shape.boxes import box_centers_sides
+from classicface.shape.boxes import box_centers_sides, sunflower
 from classicface.shape.pdm import PointDistributionModel
 from classicface.shape.procrustes import similarity_basis
 from classicface.shape.similarity import apply_similarity, compose_similarity
@@ -228,17 +228,7 @@ class Model:
         return self.refine(image, shape, range(1, len(self.views)))
 
 
-def _start_spread(count: int) -> NDArray[np.float64]:
-    """Return shifts (in sides) and scales of starts: the box itself, then a sunflower around it."""
-    order = np.arange(count)
-    radius = 0.06 * np.sqrt(order / 8)
-    angle = order * np.pi * (3 - np.sqrt(5))
-    return np.column_stack(
-        [radius * np.cos(angle), radius * np.sin(angle), 1 + 0.05 * np.sin(order * 2.4)]
-    )
-
-
-#: At most so many starts.
+#: The most starts on the coarsest level.
 MAX_STARTS = 25
 
-_START_SPREAD = _start_spread(MAX_STARTS)
+_START_SPREAD = sunflower(MAX_STARTS)
