@@ -16,6 +16,7 @@ from classicface.aam.pattern import Pattern
 from classicface.image.descriptors import FeatureBuffers, feature_image
 from classicface.image.frame import ReferenceFrame
 from classicface.shape.pdm import PointDistributionModel
+from classicface.shape.procrustes import similarity_basis
 from classicface.shape.similarity import (
     apply_similarity,
     compose_similarity,
@@ -76,8 +77,9 @@ class Scale:
         template, basis, noise = appearance
         with threadpool_limits(1, user_api="blas"):  # sums run in the same order everywhere
             orthonormal = np.linalg.qr(basis.T)[0].T if len(basis) else basis
-        shapes = np.concatenate([_similarity_directions(shape_model.mean), shape_model.components])
-        directions = np.ascontiguousarray(shapes.reshape(len(shapes), -1) * frame.scale)
+        mean, components = shape_model.mean, shape_model.components
+        rows = np.concatenate([similarity_basis(mean), components.reshape(-1, mean.size)])
+        directions = rows * frame.scale
         variances = shape_model.variances
         arrays = ScaleArrays(
             pattern.starts,
@@ -229,23 +231,6 @@ def spread_starts(start: NDArray[np.floating], count: int) -> NDArray[np.float64
         ]
     )
     return compose_similarity(moves, start)
-
-
-def _similarity_directions(mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how scale, rotation and the two shifts move a mean of unit size, (4, L, 2).
-
-    They are orthonormal (Matthews and Baker 2004, section 4.2.1).
-    """
-    shift = np.full(len(mean), 1 / np.sqrt(len(mean)))
-    zero = np.zeros(len(mean))
-    return np.stack(
-        [
-            mean,
-            np.column_stack([-mean[:, 1], mean[:, 0]]),
-            np.column_stack([shift, zero]),
-            np.column_stack([zero, shift]),
-        ]
-    )
 
 
 def _project_out(
