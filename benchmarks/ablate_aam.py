@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 from classicface import AAMFitter, LandmarkDataset, load_dataset
 from classicface.aam.arrays import ScaleBuffers
 from classicface.aam.fitting import ALGORITHMS
+from classicface.aam.model import PRESETS
 from classicface.image.descriptors import FeatureBuffers
 from classicface.metrics import failure_rate, nme
 from classicface.persistence import replacing
@@ -83,6 +84,8 @@ AROUND: dict[str, dict[str, Any]] = {
     "scales 50, 100, 200": {"face_sizes": (50.0, 100.0, 200.0)},
     "scales 60, 120": {"face_sizes": (60.0, 120.0)},
     "scales 40, 80, 160, 240": {"face_sizes": (40.0, 80.0, 160.0, 240.0)},
+    "preset fast": PRESETS["fast"],
+    "preset accurate": PRESETS["accurate"],
 }
 
 HEAD = " NME mean | median | over 0.10 | mean, box shifted by 10 % |"
