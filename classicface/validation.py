@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from classicface.exceptions import InvalidInputError
 __all__ = [
     "MAX_PIXELS",
     "check_boxes",
+    "check_choice",
+    "check_count_or_share",
     "check_image",
     "check_integer",
     "check_landmarks",
@@ -237,3 +240,28 @@ def check_number(value: object, name: str, low: float, high: float = math.inf) -
         limits = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise InvalidInputError(f"{name} is {value!r}; expected a number {limits}")
     return number
+
+
+def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:
+    """Refuse a parameter that is none of some names, and say them.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    known = list(choices)
+    if value not in known:
+        raise InvalidInputError(f"{name} is {value!r}; there are {', '.join(known)}")
+
+
+def check_count_or_share(value: Any, name: str, most: int) -> None:
+    """Refuse a number of components that is neither a count up to `most` nor a share up to 1.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if isinstance(value, float):
+        check_number(value, name, 1e-3, 1.0)
+    else:
+        check_integer(value, name, 0, most)

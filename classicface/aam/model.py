@@ -21,7 +21,14 @@ from classicface.shape.missing import complete_landmarks
 from classicface.shape.pdm import PointDistributionModel
 from classicface.shape.schemes import LandmarkScheme
 from classicface.shape.similarity import apply_similarity, compose_similarity, fit_similarity
-from classicface.validation import check_boxes, check_image, check_integer, check_number
+from classicface.validation import (
+    check_boxes,
+    check_choice,
+    check_count_or_share,
+    check_image,
+    check_integer,
+    check_number,
+)
 
 __all__ = ["PRESETS", "AAMFitter"]
 
@@ -176,11 +183,8 @@ class AAMFitter(LandmarkPredictor):
 
     def check_params(self) -> None:
         """Refuse parameters that are out of range, with InvalidInputError."""
-        for name, known in (("features", list(FEATURES)), ("algorithm", list(ALGORITHMS))):
-            if getattr(self, name) not in known:
-                raise InvalidInputError(
-                    f"{name} is {getattr(self, name)!r}; there are {', '.join(known)}"
-                )
+        check_choice(self.features, "features", FEATURES)
+        check_choice(self.algorithm, "algorithm", ALGORITHMS)
         if not isinstance(self.parts, bool):
             raise InvalidInputError(f"parts is {self.parts!r}; expected True or False")
         if not isinstance(self.face_sizes, (tuple, list)) or not 1 <= len(self.face_sizes) <= 8:
@@ -197,11 +201,8 @@ class AAMFitter(LandmarkPredictor):
                 f"spacing is {self.spacing!r}, too fine for a face of {max(self.face_sizes):g}"
                 f" pixels; expected at least {max(self.face_sizes) / _MAX_GRID:.2g}"
             )
-        for name, most in (("n_shape", 5000), ("n_appearance", MAX_APPEARANCES)):
-            if isinstance(getattr(self, name), float):
-                check_number(getattr(self, name), name, 1e-3, 1.0)
-            else:
-                check_integer(getattr(self, name), name, 0, most)
+        check_count_or_share(self.n_shape, "n_shape", 5000)
+        check_count_or_share(self.n_appearance, "n_appearance", MAX_APPEARANCES)
         check_number(self.shape_prior, "shape_prior", 0.0, 1e9)
         check_number(self.n_std, "n_std", 0.0, 100.0)
         check_integer(self.max_iterations, "max_iterations", 1, 1000)
@@ -245,8 +246,8 @@ class AAMFitter(LandmarkPredictor):
             mean, basis, noise = principal_components(values, self.n_appearance)
             tensors |= pack_appearance(f"scale{i}.", mean, basis, noise)
         self._build(tensors | {"doubt": np.array([np.inf])}, shape_model)
-        costs = self._costs([images[j] for j in kept], boxes[kept], n_jobs)
-        self._build(tensors | {"doubt": np.quantile(costs, [_DOUBT])}, shape_model)
+        doubt = np.quantile(self._costs([images[j] for j in kept], boxes[kept], n_jobs), [_DOUBT])
+        self._tensors, self.doubt_ = tensors | {"doubt": doubt}, float(doubt[0])
         progress(1.0, "done")
 
     def _costs(

@@ -16,6 +16,8 @@ from classicface.shape.pdm import PointDistributionModel
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import (
     check_boxes,
+    check_choice,
+    check_count_or_share,
     check_image,
     check_integer,
     check_number,
@@ -191,11 +193,8 @@ class ASMFitter(LandmarkPredictor):
 
     def check_params(self) -> None:
         """Refuse parameters that are out of range, with InvalidInputError."""
-        for name, known in (("descriptor", DESCRIPTORS), ("constraint", CONSTRAINTS)):
-            if getattr(self, name) not in known:
-                raise InvalidInputError(
-                    f"{name} is {getattr(self, name)!r}; there are {', '.join(known)}"
-                )
+        check_choice(self.descriptor, "descriptor", DESCRIPTORS)
+        check_choice(self.constraint, "constraint", CONSTRAINTS)
         for name, least, most, low, high in _LISTS:
             values = getattr(self, name)
             if not isinstance(values, (tuple, list)) or not least <= len(values) <= most:
@@ -208,10 +207,7 @@ class ASMFitter(LandmarkPredictor):
             check_integer(getattr(self, name), name, lowest, highest)
         for name, low, high in _NUMBERS:
             check_number(getattr(self, name), name, low, high)
-        if isinstance(self.n_shape, float):
-            check_number(self.n_shape, "n_shape", 1e-3, 1.0)
-        else:
-            check_integer(self.n_shape, "n_shape", 0, 5000)
+        check_count_or_share(self.n_shape, "n_shape", 5000)
         check_random_state(self.random_state)
 
     def _fit(
