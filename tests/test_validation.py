@@ -10,6 +10,8 @@ from classicface.exceptions import ClassicFaceError, InvalidInputError
 from classicface.validation import (
     MAX_PIXELS,
     check_boxes,
+    check_choice,
+    check_count_or_share,
     check_image,
     check_integer,
     check_landmarks,
@@ -264,3 +266,18 @@ def test_numbers_in_range():
     values = [check_number(v, "shrinkage", 0, 1) for v in (0, 1, 0.5, np.float32(0.25))]
     assert values == [0.0, 1.0, 0.5, 0.25]
     assert {type(v) for v in values} == {float}
+
+
+def test_a_choice_is_one_of_some_names() -> None:
+    check_choice("hog", "features", ["hog", "igo"])
+    for value in ("sift", None, [], 3):
+        with pytest.raises(InvalidInputError, match="features is .*; there are hog, igo"):
+            check_choice(value, "features", ["hog", "igo"])
+
+
+def test_components_are_counted_or_a_share() -> None:
+    for good in (0, 7, 1e-3, 0.5, 1.0):
+        check_count_or_share(good, "n_shape", 7)
+    for bad in (-1, 8, 0.0, 1.5, float("nan"), "7", None, True):
+        with pytest.raises(InvalidInputError, match="n_shape"):
+            check_count_or_share(bad, "n_shape", 7)

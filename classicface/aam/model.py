@@ -16,7 +16,7 @@ from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.image.descriptors import FEATURES, MAX_CELL
 from classicface.image.frame import ReferenceFrame
 from classicface.predictor import LandmarkPredictor, Progress, n_threads
-from classicface.shape.boxes import box_centers_sides
+from classicface.shape.boxes import box_centers_sides, mean_start
 from classicface.shape.missing import complete_landmarks
 from classicface.shape.pdm import PointDistributionModel
 from classicface.shape.schemes import LandmarkScheme
@@ -223,9 +223,7 @@ class AAMFitter(LandmarkPredictor):
         shapes = complete_landmarks(landmarks).astype(np.float64)
         progress(0.0, "aligning shapes")
         shape_model = PointDistributionModel.fit(shapes, self.n_shape)
-        centers, sides = box_centers_sides(boxes)
-        relative = (shapes - centers[:, None]) / sides[:, None, None]
-        start = fit_similarity(shape_model.mean, relative.mean(axis=0))
+        start = mean_start(shape_model.mean, shapes, boxes)
         tensors = {"start": start, **shape_model.tensors()}
         kept = np.linspace(0, len(images) - 1, min(len(images), _MAX_FACES)).astype(int)
         poses = fit_similarity(shape_model.mean, shapes)

@@ -18,13 +18,12 @@ from classicface.asm.search import Constraint, ProfileSearch
 from classicface.asm.view import View
 from classicface.image.descriptors import FEATURES
 from classicface.predictor import Progress
-from classicface.shape.boxes import box_centers_sides
+from classicface.shape.boxes import box_centers_sides, mean_start
 from classicface.shape.missing import complete_landmarks
 from classicface.shape.pdm import PointDistributionModel
 from classicface.shape.similarity import (
     apply_similarity,
     compose_similarity,
-    fit_similarity,
     invert_similarity,
 )
 from classicface.validation import check_random_state
@@ -73,9 +72,7 @@ def train(
     landmarks = complete_landmarks(landmarks)
     progress(0.0, "aligning shapes")
     shape_model = PointDistributionModel.fit(landmarks, params["n_shape"])
-    centers, sides = box_centers_sides(boxes)
-    relative = (landmarks - centers[:, None]) / sides[:, None, None]
-    start = fit_similarity(shape_model.mean, relative.mean(axis=0))
+    start = mean_start(shape_model.mean, landmarks, boxes)
     n_levels, n_iterations = len(params["face_sizes"]), params["n_iterations"]
     done = 0.0
 

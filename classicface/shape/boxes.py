@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.exceptions import InvalidInputError
+from classicface.shape.similarity import fit_similarity
 from classicface.validation import check_boxes
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "box_centers_sides",
     "iou",
     "landmark_box",
+    "mean_start",
     "square_boxes",
     "sunflower",
 ]
@@ -58,6 +60,28 @@ def square_boxes(centers: NDArray[np.floating], sides: NDArray[np.floating]) -> 
     """Return the square boxes of centres, shape (..., 2), and sides, shape (...,)."""
     half = np.asarray(sides)[..., None] / 2
     return np.concatenate([centers - half, centers + half], axis=-1).astype(np.float32)
+
+
+def mean_start(
+    mean: NDArray[np.floating], landmarks: NDArray[np.floating], boxes: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return how a mean shape lies in a box on the average of some faces.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (n_landmarks, 2)
+    landmarks : ndarray, shape (n, n_landmarks, 2)
+        None is missing.
+    boxes : ndarray, shape (n, 4)
+
+    Returns
+    -------
+    ndarray of float64, shape (4,)
+        The similarity that takes the mean shape to a box of centre 0 and side 1.
+    """
+    centers, sides = box_centers_sides(boxes)
+    relative = (landmarks - centers[:, None]) / sides[:, None, None]
+    return fit_similarity(mean, relative.mean(axis=0))
 
 
 def sunflower(count: int) -> NDArray[np.float64]:

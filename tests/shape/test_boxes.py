@@ -11,9 +11,11 @@ from classicface.shape.boxes import (
     box_centers_sides,
     iou,
     landmark_box,
+    mean_start,
     square_boxes,
     sunflower,
 )
+from classicface.shape.similarity import apply_similarity
 
 numbers = st.floats(-500, 500)
 sizes = st.floats(1, 300)
@@ -118,3 +120,14 @@ def test_sunflower_starts_at_the_box_and_spreads() -> None:
     assert distances[8] == pytest.approx(0.06)
     assert (np.abs(starts[:, 2] - 1) <= 0.05).all()
     np.testing.assert_array_equal(sunflower(3), starts[:3])
+
+
+def test_mean_start_lays_the_mean_where_faces_lie_in_their_boxes() -> None:
+    rng = np.random.default_rng(0)
+    mean = rng.standard_normal((7, 2))
+    pose = np.array([0.3, 0.1, 0.05, -0.02])
+    in_box = apply_similarity(pose, mean)
+    centers, sides = rng.uniform(50, 90, (4, 2)), rng.uniform(20, 60, 4)
+    faces = in_box * sides[:, None, None] + centers[:, None]
+    found = mean_start(mean, faces, square_boxes(centers, sides))
+    np.testing.assert_allclose(found, pose, atol=1e-5)
