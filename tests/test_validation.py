@@ -271,7 +271,7 @@ def test_numbers_in_range():
 def test_a_choice_is_one_of_some_names() -> None:
     check_choice("hog", "features", ["hog", "igo"])
     for value in ("sift", None, [], 3):
-        with pytest.raises(InvalidInputError, match="features is .*; there are hog, igo"):
+        with pytest.raises(InvalidInputError, match=r"features is .*; there are hog, igo"):
             check_choice(value, "features", ["hog", "igo"])
 
 
