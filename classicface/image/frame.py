@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classicface.image.crop import halve, warp
+from classicface.image.crop import span as _span
+
 __all__ = ["ReferenceFrame"]
 
 # OpenCV resamples no picture with a longer side.
@@ -82,8 +85,6 @@ class ReferenceFrame:
         to_image : ndarray of float64, shape (4,)
             The similarity from the frame to the picture.
         """
-        import cv2
-
         x, y = self.origin
         a, b, tx, ty = np.asarray(pose, np.float64).tolist()
         a, b = a / self.scale, b / self.scale
@@ -93,26 +94,11 @@ class ReferenceFrame:
         if scale >= 2 or max(image.shape) > _MAX_SIDE:
             pixels, tx, ty = self._surroundings(image, (a, b, tx, ty))
             while scale >= 2 and max(pixels.shape) >= 2:
-                if min(pixels.shape) == 1:  # a line is halved along itself
-                    pixels = np.repeat(pixels, 2, axis=int(np.argmin(pixels.shape)))
-                height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
-                pixels = cv2.resize(
-                    pixels[: 2 * height, : 2 * width],
-                    (width, height),
-                    interpolation=cv2.INTER_AREA,
-                )
+                pixels = halve(pixels)
                 # A pixel's centre keeps its place: p -> (p + 0.5) / 2 - 0.5.
                 a, b, tx, ty = a / 2, b / 2, tx / 2 - 0.25, ty / 2 - 0.25
                 scale /= 2
-        matrix = np.array([[a, -b, tx], [b, a, ty]])
-        cropped = cv2.warpAffine(
-            pixels,
-            matrix,
-            (self.size, self.size),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        return np.asarray(cropped, np.uint8), to_image
+        return warp(pixels, (a, b, tx, ty), self.size), to_image
 
     def _surroundings(
         self, image: NDArray[np.uint8], to_image: tuple[float, float, float, float]
@@ -125,9 +111,3 @@ class ReferenceFrame:
         x0, x1 = _span(xs, image.shape[1])
         y0, y1 = _span(ys, image.shape[0])
         return image[y0:y1, x0:x1], tx - x0, ty - y0
-
-
-def _span(corners: tuple[float, ...], size: int) -> tuple[int, int]:
-    """Return the pixels from the least to the largest of coordinates; at least one of them."""
-    low = min(max(math.floor(min(corners)) - 2, 0), size - 1)
-    return low, min(max(math.ceil(max(corners)) + 3, low + 1), size)
