@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from classicface.aam.model import AAMFitter
     from classicface.asm.model import ASMFitter
     from classicface.cascade.ert import ERTFitter
+    from classicface.cnn.heatmap_model import HeatmapFitter
+    from classicface.cnn.model import CNNFitter
     from classicface.data.dataset import LandmarkDataset, load_dataset
     from classicface.data.synthetic import synthetic_faces
     from classicface.detect import available_detectors, calibrate, get_detector
@@ -47,7 +49,9 @@ _HOMES = {
     "AAMFitter": "classicface.aam.model",
     "ASMFitter": "classicface.asm.model",
     "BoxMap": "classicface.shape.boxes",
+    "CNNFitter": "classicface.cnn.model",
     "ERTFitter": "classicface.cascade.ert",
+    "HeatmapFitter": "classicface.cnn.heatmap_model",
     "LandmarkDataset": "classicface.data.dataset",
     "LandmarkPredictor": "classicface.predictor",
     "LandmarkScheme": "classicface.shape.schemes",
@@ -75,9 +79,11 @@ __all__ = [
     "AAMFitter",
     "ASMFitter",
     "BoxMap",
+    "CNNFitter",
     "ClassicFaceError",
     "DataFormatError",
     "ERTFitter",
+    "HeatmapFitter",
     "InvalidInputError",
     "LandmarkDataset",
     "LandmarkPredictor",

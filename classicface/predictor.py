@@ -152,7 +152,8 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         if len(starts) != len(points):
             raise InvalidInputError(f"{len(starts)} boxes for {len(points)} images")
         for i, picture in enumerate(pictures):
-            if _is_outside(starts[i], picture.shape):
+            x0, y0, x1, y1 = starts[i].tolist()
+            if x1 <= 0 or y1 <= 0 or x0 >= picture.shape[1] or y0 >= picture.shape[0]:
                 raise InvalidInputError(
                     f"the box of face {i}, {starts[i].tolist()}, misses its picture of"
                     f" {picture.shape[1]} x {picture.shape[0]} pixels"
@@ -190,11 +191,7 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
         ndarray of float32, shape (n_faces, n_landmarks, 2)
             (x, y) in pixels of the picture.
         """
-        self._check_fitted()
-        picture = check_image(image)
-        if boxes is None:
-            boxes = [[0, 0, picture.shape[1], picture.shape[0]]]
-        return self._predict(picture, check_boxes(boxes, picture.shape))
+        return self._predict(*self._checked(image, boxes))
 
     def predict_many(
         self, images: Sequence[ArrayLike], boxes: ArrayLike, *, n_jobs: int | None = None
@@ -236,6 +233,10 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
 
         The same model gives the same bytes. Nothing is left behind when writing fails.
         """
+        write_model(path, *self.state())
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return the header and the tensors that `save` writes; `from_state` takes them back."""
         self._check_fitted()
         header, tensors = self._state()
         common = {
@@ -249,13 +250,13 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
             "provenance": self.provenance_,
             "accuracy": self.accuracy_,
         }
-        write_model(path, {**common, **header}, tensors)
+        return {**common, **header}, tensors
 
     @classmethod
     def from_state(
         cls: type[Self], header: dict[str, Any], tensors: dict[str, NDArray[Any]]
     ) -> Self:
-        """Rebuild a predictor from what `classicface.persistence.read_model` returned.
+        """Rebuild a predictor from what `state` or `classicface.persistence.read_model` returned.
 
         Raises
         ------
@@ -281,6 +282,16 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "scheme_")
+
+    def _checked(
+        self, image: ArrayLike, boxes: ArrayLike | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Return a checked grey picture and checked boxes; by default the whole picture's."""
+        self._check_fitted()
+        picture = check_image(image)
+        if boxes is None:
+            boxes = [[0, 0, picture.shape[1], picture.shape[0]]]
+        return picture, check_boxes(boxes, picture.shape)
 
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
@@ -313,11 +324,6 @@ class LandmarkPredictor(BaseEstimator, metaclass=abc.ABCMeta):
     @abc.abstractmethod
     def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         """Set the fitted attributes from a header and tensors; check every shape and range."""
-
-
-def _is_outside(box: NDArray[np.float32], shape: tuple[int, ...]) -> bool:
-    x0, y0, x1, y1 = box.tolist()
-    return bool(x1 <= 0 or y1 <= 0 or x0 >= shape[1] or y0 >= shape[0])
 
 
 def _silent(fraction: float, text: str) -> None:

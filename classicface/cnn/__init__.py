@@ -1,0 +1,1 @@
+"""A convolutional network in NumPy and numba: coordinate regression and heatmaps."""
