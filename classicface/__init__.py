@@ -1,4 +1,4 @@
-"""Facial landmarks on a CPU: classical methods under one interface.
+"""Facial landmarks on a CPU: classical methods and small networks under one interface.
 
 The public names are found here; each is imported when it is first used, so that importing the
 package costs next to nothing.
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from classicface.aam.model import AAMFitter
     from classicface.asm.model import ASMFitter
     from classicface.cascade.ert import ERTFitter
+    from classicface.chain import ChainFitter
     from classicface.cnn.heatmap_model import HeatmapFitter
     from classicface.cnn.model import CNNFitter
     from classicface.data.dataset import LandmarkDataset, load_dataset
@@ -50,6 +51,7 @@ _HOMES = {
     "ASMFitter": "classicface.asm.model",
     "BoxMap": "classicface.shape.boxes",
     "CNNFitter": "classicface.cnn.model",
+    "ChainFitter": "classicface.chain",
     "ERTFitter": "classicface.cascade.ert",
     "HeatmapFitter": "classicface.cnn.heatmap_model",
     "LandmarkDataset": "classicface.data.dataset",
@@ -80,6 +82,7 @@ __all__ = [
     "ASMFitter",
     "BoxMap",
     "CNNFitter",
+    "ChainFitter",
     "ClassicFaceError",
     "DataFormatError",
     "ERTFitter",

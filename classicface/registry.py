@@ -15,7 +15,10 @@ __all__ = ["CLASSES", "DEFAULT_MODEL", "MODELS", "load", "model_path", "predicto
 CLASSES: dict[str, str] = {
     "AAMFitter": "classicface.aam.model:AAMFitter",
     "ASMFitter": "classicface.asm.model:ASMFitter",
+    "CNNFitter": "classicface.cnn.model:CNNFitter",
+    "ChainFitter": "classicface.chain:ChainFitter",
     "ERTFitter": "classicface.cascade.ert:ERTFitter",
+    "HeatmapFitter": "classicface.cnn.heatmap_model:HeatmapFitter",
 }
 
 #: The model that is taken where none is named.
@@ -93,7 +96,7 @@ def load(model: str | Path = DEFAULT_MODEL) -> LandmarkPredictor:
         )
     if not isinstance(name, str) or name not in CLASSES:
         raise ModelFormatError(
-            f"{path}: holds a model of class {name!r}; this version knows {', '.join(CLASSES)}"
+            f"{path}: holds a model of class {name!r:.100}; this version knows {', '.join(CLASSES)}"
         )
     try:
         return predictor_class(name).from_state(header, tensors)

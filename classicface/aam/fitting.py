@@ -24,7 +24,7 @@ from classicface.shape.similarity import (
     invert_similarity,
 )
 
-__all__ = ["ALGORITHMS", "Scale", "fit_face", "spread_starts", "steepest_descent"]
+__all__ = ["ALGORITHMS", "Scale", "fit_face", "refine_face", "spread_starts", "steepest_descent"]
 
 #: Name of an algorithm -> its number in the kernels.
 ALGORITHMS = {
@@ -198,7 +198,19 @@ def fit_face(
             break
     if trace is not None:
         trace.extend(coarsest)
-    for scale in scales[1:]:
+    return refine_face(scales[1:], shape_model, image, shape, params, trace)
+
+
+def refine_face(
+    scales: list[Scale],
+    shape_model: PointDistributionModel,
+    image: NDArray[np.uint8],
+    shape: NDArray[np.float64],
+    params: dict[str, Any],
+    trace: list[Convergence] | None = None,
+) -> NDArray[np.float64]:
+    """Fit one face from a shape (n_landmarks, 2) in the picture, at each scale in turn."""
+    for scale in scales:
         shape, _ = scale.fit(image, shape, shape_model, params, trace)
     return shape
 

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.aam.arrays import Convergence
-from classicface.aam.fitting import ALGORITHMS, Scale, fit_face, spread_starts
+from classicface.aam.fitting import ALGORITHMS, Scale, fit_face, refine_face, spread_starts
 from classicface.aam.pattern import Pattern, lay_out
 from classicface.aam.storage import MAX_APPEARANCES, is_sane, pack_appearance, unpack_appearance
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.image.descriptors import FEATURES, MAX_CELL
 from classicface.image.frame import ReferenceFrame
-from classicface.predictor import LandmarkPredictor, Progress, n_threads
+from classicface.predictor import Progress, n_threads
+from classicface.refining import RefiningPredictor
 from classicface.shape.boxes import box_centers_sides, mean_start
 from classicface.shape.missing import complete_landmarks
 from classicface.shape.pdm import PointDistributionModel
@@ -52,7 +53,7 @@ _MAX_BYTES = 4e9
 _DOUBT = 0.95
 
 
-class AAMFitter(LandmarkPredictor):
+class AAMFitter(RefiningPredictor):
     """Active appearance model.
 
     A linear model of shape and one of appearance, read by dense features in an upright reference
@@ -216,6 +217,7 @@ class AAMFitter(LandmarkPredictor):
         boxes: NDArray[np.float32],
         scheme: LandmarkScheme,
         progress: Progress,
+        starts: NDArray[np.float32] | None = None,  # training looks at the true landmarks alone
     ) -> None:
         from classicface.aam.appearance import principal_components, read_appearances
 
@@ -247,6 +249,8 @@ class AAMFitter(LandmarkPredictor):
         doubt = np.quantile(self._costs([images[j] for j in kept], boxes[kept], n_jobs), [_DOUBT])
         self._tensors, self.doubt_ = tensors | {"doubt": doubt}, float(doubt[0])
         progress(1.0, "done")
+
+    _fit_from = _fit
 
     def _costs(
         self, images: list[NDArray[np.uint8]], boxes: NDArray[np.float32], n_jobs: int
@@ -291,12 +295,9 @@ class AAMFitter(LandmarkPredictor):
 
     def _fit_params(self) -> dict[str, Any]:
         """Return the parameters that fitting goes by."""
-        names = ("features", "cell", "algorithm", "shape_prior", "n_std")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "max_iterations": self.max_iterations,
-            "tolerance": float(self.tolerance),
-        }
+        names = ("features", "cell", "algorithm", "shape_prior", "n_std", "max_iterations")
+        params = {name: getattr(self, name) for name in names}
+        return {**params, "tolerance": float(self.tolerance)}
 
     def _starts(self, boxes: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the starts of every box, (n_boxes, n_starts, 4)."""
@@ -306,11 +307,16 @@ class AAMFitter(LandmarkPredictor):
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         result = np.empty((len(boxes), len(self.shape_model_.mean), 2), np.float32)
-        params = self._fit_params()
+        model, params = (self.scales_, self.shape_model_, image), self._fit_params()
         for i, starts in enumerate(self._starts(boxes)):
-            result[i] = fit_face(
-                self.scales_, self.shape_model_, image, starts, self.doubt_, params
-            )
+            result[i] = fit_face(*model, starts, self.doubt_, params)
+        return result
+
+    def _refine(self, image: NDArray[np.uint8], starts: NDArray[np.float32]) -> NDArray[np.float32]:
+        result = np.empty(starts.shape, np.float32)
+        model, params = (self.scales_, self.shape_model_, image), self._fit_params()
+        for i, start in enumerate(starts.astype(np.float64)):
+            result[i] = refine_face(*model, start, params)
         return result
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -11,7 +11,8 @@ from classicface.asm.assembly import build_model
 from classicface.asm.search import CONSTRAINTS, DESCRIPTORS, MAX_STARTS, Model
 from classicface.exceptions import InvalidInputError
 from classicface.image.descriptors import MAX_CELL
-from classicface.predictor import LandmarkPredictor, Progress, n_threads
+from classicface.predictor import Progress, n_threads
+from classicface.refining import RefiningPredictor
 from classicface.shape.pdm import PointDistributionModel
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import (
@@ -35,7 +36,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class ASMFitter(LandmarkPredictor):
+class ASMFitter(RefiningPredictor):
     """Active shape model.
 
     Each landmark looks around itself for a better place; a point distribution model keeps of what
@@ -217,14 +218,18 @@ class ASMFitter(LandmarkPredictor):
         boxes: NDArray[np.float32],
         scheme: LandmarkScheme,
         progress: Progress,
+        starts: NDArray[np.float32] | None = None,
     ) -> None:
         from classicface.asm.training import train
 
         params = self.get_params(deep=False)
         tensors, self.train_error_ = train(
-            images, landmarks, boxes, scheme.lines, params, n_threads(self.n_jobs), progress
+            *(images, landmarks, boxes, scheme.lines, params, n_threads(self.n_jobs), progress),
+            starts,
         )
         self._build(tensors, landmarks.shape[1])
+
+    _fit_from = _fit
 
     def _build(self, tensors: dict[str, NDArray[Any]], n_landmarks: int) -> None:
         """Set the fitted attributes from the tensors of a model file."""
@@ -237,6 +242,11 @@ class ASMFitter(LandmarkPredictor):
         for i, starts in enumerate(self.model_.starts(boxes, self.n_starts)):
             result[i] = self.model_.find(image, starts)
         return result
+
+    def _refine(self, image: NDArray[np.uint8], starts: NDArray[np.float32]) -> NDArray[np.float32]:
+        levels, shapes = range(len(self.face_sizes)), starts.astype(np.float64)
+        found = [self.model_.refine(image, shape, levels) for shape in shapes]
+        return np.array(found, np.float32).reshape(starts.shape)
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"train_error": self.train_error_}, dict(self._tensors)

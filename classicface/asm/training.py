@@ -47,6 +47,7 @@ def train(
     params: dict[str, Any],
     n_jobs: int,
     progress: Progress,
+    starts: Floats | None = None,
 ) -> tuple[dict[str, NDArray[Any]], list[float]]:
     """Train an active shape model; the parameters are those of `ASMFitter`.
 
@@ -61,6 +62,8 @@ def train(
     params : dict
     n_jobs : int
     progress : callable
+    starts : ndarray of float32, shape (n_faces, n_starts, L, 2), optional
+        Where the samples start; by default at the mean shape, near the boxes.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def train(
         stage = int(done * n_levels * n_iterations + 0.51)
         progress(min(done, 1.0), f"stage {stage} of {n_levels * n_iterations}")
 
-    trainer = Trainer(images, landmarks, boxes, shape_model, start, params, n_jobs, tick)
+    trainer = Trainer(*(images, landmarks, boxes, shape_model, start, params, n_jobs, tick), starts)
     tensors = {"start": start, **shape_model.tensors()}
     views = make_views(params, shape_model)
     if params["descriptor"] == "profile":
@@ -113,6 +116,7 @@ class Trainer:
     n_jobs : int
     tick : callable
         Called after each part of the work with what share of a stage it was.
+    starts : ndarray of float32, shape (n_faces, n_starts, L, 2), optional
 
     Attributes
     ----------
@@ -132,15 +136,20 @@ class Trainer:
         params: dict[str, Any],
         n_jobs: int,
         tick: Callable[[float], None],
+        starts: Floats | None = None,
     ) -> None:
         self.images, self.params, self.n_jobs, self.tick = images, params, n_jobs, tick
         self.landmarks = landmarks.astype(np.float64)
-        self.faces = np.repeat(np.arange(len(images)), params["oversampling"])
+        per_face = params["oversampling"] if starts is None else starts.shape[1]
+        self.faces = np.repeat(np.arange(len(images)), per_face)
         self.constraint = Constraint(shape_model, params["constraint"], params["n_std"])
         centers, self.sides = box_centers_sides(boxes)
-        rng = check_random_state(params["random_state"])
-        poses = compose_similarity(self._jittered(centers, rng), start)
-        self.shapes = apply_similarity(poses, shape_model.mean)
+        if starts is None:
+            rng = check_random_state(params["random_state"])
+            poses = compose_similarity(self._jittered(centers, rng), start)
+            self.shapes = apply_similarity(poses, shape_model.mean)
+        else:
+            self.shapes = np.concatenate(starts).astype(np.float64)
         self.errors: list[float] = []
         self.gains: list[Floats] = []
 

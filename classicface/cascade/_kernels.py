@@ -128,6 +128,39 @@ def move_shape(shape, a, b, steps, total, step):
 
 
 @njit(cache=True, nogil=True)
+def refine_shapes(
+    image,
+    shapes,
+    centered_mean,
+    inverse_norm,
+    reach,
+    anchors,
+    offsets,
+    splits,
+    leaves,
+    steps,
+    depth,
+):
+    """Run the cascade on an image from shapes (n, L, 2), in place.
+
+    anchors (S, P), offsets (S, P, 2), splits (S, T, 2**depth - 1), leaves (S, T, 2**depth, K),
+    steps (S, K, 2 L).
+    """
+    pixels = np.empty(anchors.shape[1], np.uint8)
+    found = np.empty(splits.shape[1], np.uint64)
+    total = np.empty(leaves.shape[3], np.int32)
+    step = np.empty(steps.shape[2], np.float32)
+    for n in range(shapes.shape[0]):
+        shape = shapes[n]
+        for stage in range(splits.shape[0]):
+            a, b = rotation_scale(shape, centered_mean, inverse_norm)
+            read_pixels(image, shape, a, b, reach, anchors[stage], offsets[stage], pixels)
+            find_leaves(pixels, splits[stage], depth, found)
+            add_leaves(leaves[stage], found, total)
+            move_shape(shape, a, b, steps[stage], total, step)
+
+
+@njit(cache=True, nogil=True)
 def predict_shapes(
     image,
     x,
@@ -148,23 +181,24 @@ def predict_shapes(
     """Run the cascade on an image from several starts; return the shapes (n, L, 2).
 
     The box has its centre at (x, y); the mean shape starts from the places spread (n, 3) around
-    it: shift in sides, factor of the side. anchors (S, P), offsets (S, P, 2), splits
-    (S, T, 2**depth - 1), leaves (S, T, 2**depth, K), steps (S, K, 2 L).
+    it: shift in sides, factor of the side. The other arguments are those of `refine_shapes`.
     """
     shapes = np.empty((spread.shape[0], mean_shape.shape[0], 2), np.float32)
-    pixels = np.empty(anchors.shape[1], np.uint8)
-    found = np.empty(splits.shape[1], np.uint64)
-    total = np.empty(leaves.shape[3], np.int32)
-    step = np.empty(steps.shape[2], np.float32)
     for n in range(spread.shape[0]):
-        shape = shapes[n]
         for i in range(mean_shape.shape[0]):
-            shape[i, 0] = x + side * (spread[n, 0] + spread[n, 2] * mean_shape[i, 0])
-            shape[i, 1] = y + side * (spread[n, 1] + spread[n, 2] * mean_shape[i, 1])
-        for stage in range(splits.shape[0]):
-            a, b = rotation_scale(shape, centered_mean, inverse_norm)
-            read_pixels(image, shape, a, b, reach, anchors[stage], offsets[stage], pixels)
-            find_leaves(pixels, splits[stage], depth, found)
-            add_leaves(leaves[stage], found, total)
-            move_shape(shape, a, b, steps[stage], total, step)
+            shapes[n, i, 0] = x + side * (spread[n, 0] + spread[n, 2] * mean_shape[i, 0])
+            shapes[n, i, 1] = y + side * (spread[n, 1] + spread[n, 2] * mean_shape[i, 1])
+    refine_shapes(
+        image,
+        shapes,
+        centered_mean,
+        inverse_norm,
+        reach,
+        anchors,
+        offsets,
+        splits,
+        leaves,
+        steps,
+        depth,
+    )
     return shapes

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from classicface.cascade.forest import LARGEST, MAX_PIXELS, Cascade
 from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
-from classicface.predictor import LandmarkPredictor, Progress, n_threads
-from classicface.shape.boxes import box_centers_sides, sunflower
+from classicface.predictor import Progress, n_threads
+from classicface.refining import RefiningPredictor
+from classicface.shape.boxes import box_centers_sides, landmark_box, sunflower
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_integer, check_number, check_random_state
 
@@ -32,7 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class ERTFitter(LandmarkPredictor):
+class ERTFitter(RefiningPredictor):
     """Cascade of gradient-boosted regression trees.
 
     The method of Kazemi and Sullivan (One millisecond face alignment with an ensemble of regression
@@ -217,6 +218,7 @@ class ERTFitter(LandmarkPredictor):
         boxes: NDArray[np.float32],
         scheme: LandmarkScheme,
         progress: Progress,
+        starts: NDArray[np.float32] | None = None,
     ) -> None:
         from classicface.cascade.trainer import train_cascade
 
@@ -227,14 +229,17 @@ class ERTFitter(LandmarkPredictor):
             self.get_params(deep=False),
             n_threads(self.n_jobs),
             progress,
+            starts,
         )
+
+    _fit_from = _fit
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         centers, sides = box_centers_sides(boxes)
         cascade, spread = self.cascade_, _START_SPREAD[: self.n_starts]
         result = np.empty((len(boxes), *cascade.mean_shape.shape), np.float32)
         faces = zip(centers.tolist(), sides.tolist(), strict=True)
-        flip, largest = self.flip and len(self.scheme_.mirror) > 0, LARGEST * self.face_size
+        flip, largest = self._flips, LARGEST * self.face_size
         for i, (center, side) in enumerate(faces):
             patch = face_patch(image, center, side, largest, self.margin, crop=flip)
             x = center[0] * patch.scale + patch.offset[0]
@@ -244,10 +249,35 @@ class ERTFitter(LandmarkPredictor):
                 last = patch.pixels.shape[1] - 1
                 mirrored = np.ascontiguousarray(patch.pixels[:, ::-1])
                 turned = cascade.run(mirrored, (last - x, y), side * patch.scale, spread * _TURN)
-                turned[..., 0] = last - turned[..., 0]
-                shapes = np.concatenate([shapes, turned[:, list(self.scheme_.mirror)]])
+                shapes = np.concatenate([shapes, self._turned(turned, last)])
             result[i] = patch.to_image(shapes[0] if len(shapes) == 1 else np.median(shapes, axis=0))
         return result
+
+    def _refine(self, image: NDArray[np.uint8], starts: NDArray[np.float32]) -> NDArray[np.float32]:
+        cascade, flip, largest = self.cascade_, self._flips, LARGEST * self.face_size
+        result = np.empty(starts.shape, np.float32)
+        centers, sides = box_centers_sides(landmark_box(starts))
+        for i, (center, side) in enumerate(zip(centers.tolist(), sides.tolist(), strict=True)):
+            patch = face_patch(image, center, max(side, 1.0), largest, self.margin, crop=flip)
+            placed = patch.from_image(starts[i : i + 1])
+            shapes = cascade.refine(patch.pixels, placed)
+            if flip:
+                last = patch.pixels.shape[1] - 1
+                mirrored = np.ascontiguousarray(patch.pixels[:, ::-1])
+                turned = cascade.refine(mirrored, self._turned(placed, last))
+                shapes = (shapes + self._turned(turned, last)) / np.float32(2)
+            result[i] = patch.to_image(shapes[0])
+        return result
+
+    @property
+    def _flips(self) -> bool:
+        return self.flip and len(self.scheme_.mirror) > 0
+
+    def _turned(self, shapes: NDArray[np.float32], last: int) -> NDArray[np.float32]:
+        """Take shapes (..., L, 2) of a patch to its mirror image, or back."""
+        turned = shapes[..., list(self.scheme_.mirror), :]
+        turned[..., 0] = last - turned[..., 0]
+        return turned
 
     def _state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         return {"train_error": self.train_error_}, self.cascade_.tensors()

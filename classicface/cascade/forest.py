@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.cascade._kernels import PIXEL_BITS, PIXEL_MASK, predict_shapes
+from classicface.cascade._kernels import PIXEL_BITS, PIXEL_MASK, predict_shapes, refine_shapes
 from classicface.exceptions import ModelFormatError
 
 __all__ = ["LARGEST", "MAX_PIXELS", "REACH", "Cascade"]
@@ -114,6 +114,35 @@ class Cascade:
             self.depth,
         )
         return shapes
+
+    def refine(self, patch: NDArray[np.uint8], shapes: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Find the landmarks in a patch from given shapes.
+
+        Parameters
+        ----------
+        patch : ndarray of uint8, shape (height, width), C-contiguous
+        shapes : ndarray, shape (n, L, 2)
+            In patch coordinates.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, L, 2)
+        """
+        moved = np.array(shapes, np.float32, order="C")
+        refine_shapes(
+            patch,
+            moved,
+            self._centered,  # type: ignore[attr-defined]
+            self._inverse_norm,  # type: ignore[attr-defined]
+            self.reach[0],
+            self.anchors,
+            self.offsets,
+            self.splits,
+            self.leaves,
+            self._steps,  # type: ignore[attr-defined]
+            self.depth,
+        )
+        return moved
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return the arrays by name, as they are stored."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from classicface.image.patch import face_patch
 from classicface.shape.boxes import box_centers_sides
 
-__all__ = ["FacePatches", "Samples", "draw_samples"]
+__all__ = ["FacePatches", "Samples", "draw_samples", "place_samples"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class FacePatches:
         The centres of the boxes in patch coordinates.
     sides : ndarray, shape (n_faces,)
         The sides of the boxes in patch pixels.
+    scales : ndarray, shape (n_faces,)
+    offsets : ndarray, shape (n_faces, 2)
+        A picture point p lies at ``p * scale + offset`` in its patch.
     """
 
     pixels: NDArray[np.uint8]
@@ -37,6 +40,8 @@ class FacePatches:
     truth: NDArray[np.float32]
     centers: NDArray[np.float64]
     sides: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    offsets: NDArray[np.float64]
 
     @classmethod
     def cut(
@@ -49,20 +54,30 @@ class FacePatches:
     ) -> FacePatches:
         """Cut the patch of each face out of its picture; see `classicface.image.patch`."""
         centers, sides = box_centers_sides(boxes)
-        cut, truth, middles, scales = [], [], [], []
+        cut, truth, middles, scales, offsets = [], [], [], [], []
         for image, points, center, side in zip(images, landmarks, centers, sides, strict=True):
             patch = face_patch(image, tuple(center), float(side), largest, margin, crop=True)
             cut.append(patch.pixels)
             truth.append(patch.from_image(points))
             middles.append(patch.from_image(center))
             scales.append(patch.scale)
+            offsets.append(patch.offset)
         heights = np.array([pixels.shape[0] for pixels in cut])
         widths = np.array([pixels.shape[1] for pixels in cut])
         padded = np.zeros((len(cut), heights.max(), widths.max()), np.uint8)
         for i, pixels in enumerate(cut):
             padded[i, : heights[i], : widths[i]] = pixels
-        truths = np.stack(truth).astype(np.float32)
-        return cls(padded, heights, widths, truths, np.stack(middles), sides * np.array(scales))
+        scaled = np.array(scales)
+        return cls(
+            padded,
+            heights,
+            widths,
+            np.stack(truth).astype(np.float32),
+            np.stack(middles),
+            sides * scaled,
+            scaled,
+            np.array(offsets),
+        )
 
     def mean_shape(self) -> NDArray[np.float32]:
         """Return the mean of the landmarks relative to the boxes (centre 0, side 1)."""
@@ -123,3 +138,18 @@ def draw_samples(
     x, y = mean_shape[:, 0], mean_shape[:, 1]
     shapes = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) + centers[:, None]
     return Samples(faces, shapes.astype(np.float32))
+
+
+def place_samples(patches: FacePatches, starts: NDArray[np.float32]) -> Samples:
+    """Return the samples of given starting shapes.
+
+    Parameters
+    ----------
+    patches : FacePatches
+    starts : ndarray of float32, shape (n_faces, n_starts, L, 2)
+        In picture coordinates.
+    """
+    n_faces, n_starts = starts.shape[:2]
+    faces = np.tile(np.arange(n_faces, dtype=np.int32), n_starts)
+    shapes = starts * patches.scales[:, None, None, None] + patches.offsets[:, None, None]
+    return Samples(faces, np.concatenate(shapes.swapaxes(0, 1)).astype(np.float32))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from classicface.cascade.forest import LARGEST, REACH, Cascade
 from classicface.cascade.grower import Stage, StageGrower, TreeParameters
-from classicface.cascade.samples import FacePatches, draw_samples
+from classicface.cascade.samples import FacePatches, draw_samples, place_samples
 from classicface.cascade.workers import Workers
 from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.persistence import read_model, write_model
@@ -36,6 +36,7 @@ def train_cascade(
     params: dict[str, Any],
     n_jobs: int,
     progress: Progress,
+    starts: NDArray[np.float32] | None = None,
 ) -> tuple[Cascade, list[float]]:
     """Train a cascade; the parameters are those of `ERTFitter`.
 
@@ -48,6 +49,8 @@ def train_cascade(
     params : dict
     n_jobs : int
     progress : callable
+    starts : ndarray of float32, shape (n_faces, n_starts, L, 2), optional
+        Where the samples start in the pictures; by default near the mean shape in the boxes.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def train_cascade(
         Mean distance of the samples to the truth after each stage, in sides of the box.
     """
     with Workers(n_jobs) as workers:
-        run = _Run(images, complete_landmarks(landmarks), boxes, params, progress)
+        run = _Run(images, complete_landmarks(landmarks), boxes, params, progress, starts)
         run.resume()
         while run.unfinished():
             run.grow_stage(workers)
@@ -81,6 +84,7 @@ class _Run:
         boxes: NDArray[np.float32],
         params: dict[str, Any],
         progress: Progress,
+        starts: NDArray[np.float32] | None,
     ) -> None:
         self.params = params
         self.progress = progress
@@ -97,9 +101,13 @@ class _Run:
         if np.ptp(self.mean_shape, axis=0).max() < 1e-6:
             raise InvalidInputError("the landmarks of the faces coincide; no shape to learn")
         jitter = (params["shift_jitter"], params["scale_jitter"], params["rotation_jitter"])
-        self.samples = draw_samples(
-            self.patches, self.mean_shape, params["oversampling"], jitter, self.rng
-        )
+        self.starts = starts
+        if starts is None:
+            self.samples = draw_samples(
+                self.patches, self.mean_shape, params["oversampling"], jitter, self.rng
+            )
+        else:
+            self.samples = place_samples(self.patches, starts)
         fields = TreeParameters.__dataclass_fields__
         self.trees = TreeParameters(**{name: params[name] for name in fields})
         self.stages: list[Stage] = []
@@ -166,7 +174,10 @@ class _Run:
         }
         shaping["seed"] = self.seed
         digest.update(json.dumps(shaping, sort_keys=True).encode())
-        for array in (self.patches.pixels, self.patches.truth, self.patches.centers):
+        arrays = [self.patches.pixels, self.patches.truth, self.patches.centers]
+        if self.starts is not None:
+            arrays.append(self.starts)
+        for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 

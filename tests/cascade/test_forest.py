@@ -67,6 +67,17 @@ def test_the_step_turns_and_grows_with_the_shape(one_tree):
     np.testing.assert_allclose(moved[0], expected, atol=1e-4)
 
 
+def test_refining_the_mean_shape_is_running(one_tree, fitted, few):
+    """Given shapes are left as they were."""
+    for cascade, image in [(one_tree, two_halves(200, 100)), (fitted.cascade_, few.images[0])]:
+        shapes = np.stack([cascade.mean_shape * 40 + np.float32([60, 50])] * 2)
+        before = shapes.copy()
+        found = cascade.refine(image, shapes)
+        np.testing.assert_allclose(found[1], cascade.run(image, *BOX, ALONE)[0], atol=1e-3)
+        np.testing.assert_array_equal(found[0], found[1])
+        np.testing.assert_array_equal(shapes, before)
+
+
 def test_the_starts_do_not_meddle(one_tree, fitted, few):
     spread = np.array([[0, 0, 1], [0.1, -0.2, 0.5], [-1.25, 0, 1.0]], np.float32)
     for cascade, image in [(one_tree, two_halves(200, 100)), (fitted.cascade_, few.images[0])]:

@@ -85,6 +85,8 @@ def test_residuals_are_in_the_frame_of_the_mean_shape(make, patches, samples):
         (patches.truth @ turn + 5).astype(np.float32),
         patches.centers,
         patches.sides,
+        patches.scales,
+        patches.offsets,
     )
     other = StageGrower(patches, grower.mean_shape, grower.parameters, REACH, Workers(1))
     samples.shapes = (samples.shapes @ turn + 5).astype(np.float32)

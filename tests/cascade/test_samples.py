@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classicface.cascade.samples import FacePatches, draw_samples
+from classicface.cascade.samples import FacePatches, draw_samples, place_samples
 from classicface.shape.boxes import box_centers_sides
 
 
@@ -93,3 +93,15 @@ def test_the_seed_decides(patches):
     first, again, other = (draw(patches, jitter, seed=seed).shapes for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("largest", [320, 60])
+def test_given_starts_lie_in_the_patch_as_in_the_picture(few, largest):
+    patches = FacePatches.cut(few.images, few.landmarks, few.boxes, largest, 0.5)
+    starts = np.stack([few.landmarks, few.landmarks + np.float32([8, -4])], axis=1)
+    samples = place_samples(patches, starts)
+    np.testing.assert_array_equal(samples.faces, np.tile(np.arange(8), 2))
+    assert samples.shapes.dtype == np.float32
+    truth = patches.truth[samples.faces]
+    moves = np.repeat([[0, 0], [8, -4]], 8, axis=0) * patches.scales[samples.faces, None]
+    np.testing.assert_allclose(samples.shapes, truth + moves[:, None], atol=1e-3)

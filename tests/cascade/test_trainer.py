@@ -290,3 +290,22 @@ def test_a_crafted_checkpoint_is_our_error(tiny, few, interrupted):
         with pytest.raises(ModelFormatError, match="checkpoint"):
             tiny(checkpoint=str(interrupted)).fit(few)
         assert interrupted.read_bytes() == before
+
+
+def fit_from(fitter, few, starts, progress):
+    fitter.check_params()
+    fitter._fit_from(few.images, few.landmarks, few.boxes, few.scheme, progress, starts)
+    fitter.scheme_, fitter.provenance_, fitter.accuracy_ = few.scheme, {}, {}
+    return fitter
+
+
+def test_a_training_from_given_starts_resumes_from_these_alone(tiny, few, checkpoint, tmp_path):
+    starts = np.stack([few.landmarks + np.float32(i) for i in range(4)], axis=1)
+    whole = fit_from(tiny(), few, starts, lambda *_: None)
+    with pytest.raises(StopError):
+        fit_from(tiny(checkpoint=checkpoint), few, starts, stop_after(2 * N_TREES + 3))
+    for others in (starts + 1, starts[:, :3]):
+        with pytest.raises(ModelFormatError, match="another training"):
+            fit_from(tiny(checkpoint=checkpoint), few, others, lambda *_: None)
+    resumed = fit_from(tiny(checkpoint=checkpoint), few, starts, lambda *_: None)
+    assert saved(resumed, tmp_path) == saved(whole, tmp_path)
