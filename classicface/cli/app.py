@@ -14,10 +14,13 @@ from classicface.cli import (
     convert,
     demo,
     evaluate,
+    export,
     models,
     predict,
     show,
     train,
+    train_chain,
+    train_network,
     train_shape,
     validate,
 )
@@ -32,9 +35,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-train.app.command("shape", help=help_text(train_shape.command))(train_shape.command)
+for _module in (train_chain, train_shape):
+    _name = _module.__name__.rpartition("_")[2]
+    train.app.command(_name, help=help_text(_module.command))(_module.command)
+for _command in (train_network.cnn, train_network.heatmap):
+    train.app.command(_command.__name__, help=help_text(_command))(_command)
 app.add_typer(train.app, name="train")
-for _module in (evaluate, predict, models, show, validate, convert, demo):
+for _module in (evaluate, predict, models, show, validate, convert, export, demo):
     _name = _module.__name__.rpartition(".")[2]
     app.command(_name, help=help_text(_module.command))(_module.command)
 

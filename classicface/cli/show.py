@@ -1,4 +1,4 @@
-"""``classicface show``: the pictures of a shape model."""
+"""``classicface show``: the pictures of a shape model, or of a network's training."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ class ShowFormat(str, Enum):
 
 def command(
     model: Annotated[
-        str, typer.Argument(help="A shape model, or any model that holds one: file or bundled.")
+        str,
+        typer.Argument(
+            help="A shape model, any model that holds one, or a network: file or bundled."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the pictures.")] = Path(
-        "classicface-shape"
+        "classicface-pictures"
     ),
     modes: Annotated[int, typer.Option(min=1, max=20, help="How many modes to draw.")] = 5,
     form: Annotated[
@@ -44,11 +47,18 @@ def command(
 ) -> None:
     """Draw a shape model: its mean, and its modes up to 3 standard deviations.
 
+    Of a network, the learning curves are drawn.
+
     Example: [bold]classicface show shape.safetensors -o pictures --modes 8 --format html[/bold]
     """
+    from classicface.cli import networks
     from classicface.cli.shapes import load_shape_model
     from classicface.plotting import save_figure, shapes
 
+    network = networks.load_network(model)
+    if network is not None:
+        networks.show(network, common.make_folder(output))
+        return
     found = load_shape_model(model)
     folder = common.make_folder(output)
     written: list[Path] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,7 +50,13 @@ Jobs = Annotated[int | None, typer.Option(min=1, help="Threads; by default one a
 Terms = Annotated[
     str | None, typer.Option(help="Terms of use, kept in the model: those of your data.")
 ]
-
+TimeBudget = Annotated[
+    str | None, typer.Option(help="Train for about so long at most: 90s, 10m, 1h30m.")
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", "--resume", help="Save what is done there; resume from it."),
+]
 
 #: Parameters that are set by an option of their own.
 OWN_OPTIONS = {
@@ -75,13 +83,8 @@ def ert(
     skip_faulty: SkipFaulty = False,
     seed: Seed = 0,
     jobs: Jobs = None,
-    time_budget: Annotated[
-        str | None, typer.Option(help="Stop growing after about so long: 90s, 10m, 1h30m.")
-    ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option("--checkpoint", "--resume", help="Save each stage there; resume from it."),
-    ] = None,
+    time_budget: TimeBudget = None,
+    checkpoint: Checkpoint = None,
     terms: Terms = None,
 ) -> None:
     """Train a cascade of regression trees (Kazemi and Sullivan, 2014).
@@ -92,24 +95,14 @@ def ert(
     from classicface.cascade.ert import ERTFitter
     from classicface.shape.boxes import box_centers_sides
 
-    chosen = common.parse_settings(settings or [])
-    check_names(chosen, ERTFitter().get_params())
-    chosen.update(random_state=seed, n_jobs=jobs)
-    if time_budget is not None:
-        chosen["time_budget"] = common.parse_duration(time_budget)
-    if checkpoint is not None:
-        common.check_writable(checkpoint)
-        chosen["checkpoint"] = str(checkpoint)
-    fitter = ERTFitter.from_preset(preset, **chosen)
-    dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
-    sides = box_centers_sides(dataset.boxes)[1]
-    needed = fitter.estimate_memory(
-        len(dataset), dataset.scheme.n_landmarks, max(1.0, float(sides.max()))
-    )
-    common.say(f"about {common.size_text(needed)} of memory at the peak")
-    options = [f"--preset {preset}", *common_options(settings, boxes, mirror), f"--seed {seed}"]
-    options += [f"--time-budget {time_budget}"] * (time_budget is not None)
-    train(fitter, dataset, output, provenance("ert", data, options, seed, terms))
+    def say_memory(fitter: LandmarkPredictor, dataset: LandmarkDataset) -> None:
+        assert isinstance(fitter, ERTFitter)
+        largest = max(1.0, float(box_centers_sides(dataset.boxes)[1].max()))
+        needed = fitter.estimate_memory(len(dataset), dataset.scheme.n_landmarks, largest)
+        common.say(f"about {common.size_text(needed)} of memory at the peak")
+
+    wanted = Wanted(data, output, preset, settings, boxes, scheme, mirror, skip_faulty, jobs, terms)
+    run(ERTFitter, "ert", wanted, seed, time_budget, checkpoint, say_memory)
 
 
 app.command("ert", help=common.help_text(ert))(ert)
@@ -134,12 +127,8 @@ def aam(
     """
     from classicface.aam.model import AAMFitter
 
-    chosen = common.parse_settings(settings or [])
-    check_names(chosen, AAMFitter().get_params())
-    fitter = AAMFitter.from_preset(preset, **chosen, n_jobs=jobs)
-    dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
-    options = [f"--preset {preset}", *common_options(settings, boxes, mirror)]
-    train(fitter, dataset, output, provenance("aam", data, options, None, terms))
+    wanted = Wanted(data, output, preset, settings, boxes, scheme, mirror, skip_faulty, jobs, terms)
+    run(AAMFitter, "aam", wanted)
 
 
 app.command("aam", help=common.help_text(aam))(aam)
@@ -164,15 +153,87 @@ def asm(
     """
     from classicface.asm.model import ASMFitter
 
-    chosen = common.parse_settings(settings or [])
-    check_names(chosen, ASMFitter().get_params())
-    fitter = ASMFitter.from_preset(preset, **chosen, random_state=seed, n_jobs=jobs)
-    dataset = load_to_train(fitter, data, output, boxes, scheme, mirror, skip_faulty)
-    options = [f"--preset {preset}", *common_options(settings, boxes, mirror), f"--seed {seed}"]
-    train(fitter, dataset, output, provenance("asm", data, options, seed, terms))
+    wanted = Wanted(data, output, preset, settings, boxes, scheme, mirror, skip_faulty, jobs, terms)
+    run(ASMFitter, "asm", wanted, seed)
 
 
 app.command("asm", help=common.help_text(asm))(asm)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asked for with the options that every technique has.
+
+    `mirror` is None where the technique mirrors faces itself.
+    """
+
+    data: list[Path]
+    output: Path
+    preset: str
+    settings: list[str] | None
+    boxes: str
+    scheme: str | None
+    mirror: bool | None
+    skip_faulty: bool
+    jobs: int | None
+    terms: str | None
+
+
+def run(
+    technique: type[LandmarkPredictor],
+    command: str,
+    wanted: Wanted,
+    seed: int | None = None,
+    time_budget: str | None = None,
+    checkpoint: Path | None = None,
+    before: Callable[[LandmarkPredictor, LandmarkDataset], None] | None = None,
+    parts: dict[str, Any] | None = None,
+    options: Sequence[str] = (),
+) -> None:
+    """Train a technique as its options say.
+
+    Parameters
+    ----------
+    technique : type of LandmarkPredictor
+    command : str
+        What stands after ``classicface train``.
+    wanted : Wanted
+    seed, time_budget, checkpoint : optional
+        Of the techniques that have them.
+    before : callable, optional
+        Called with the predictor and the faces before training starts.
+    parts : dict, optional
+        Parameters that hold predictors; those of a part are set as ``part__name``.
+    options : sequence of str
+        More options, as a user would type them again.
+    """
+    chosen = common.parse_settings(wanted.settings or [])
+    fitter = technique.from_preset(wanted.preset, **(parts or {}))
+    check_names(chosen, fitter.get_params())
+    chosen["n_jobs"] = wanted.jobs
+    if seed is not None:
+        chosen["random_state"] = seed
+    if time_budget is not None:
+        chosen["time_budget"] = common.parse_duration(time_budget)
+    if checkpoint is not None:
+        common.check_writable(checkpoint)
+        chosen["checkpoint"] = str(checkpoint)
+    fitter.set_params(**chosen)
+    fitter.check_params()
+    common.check_writable(wanted.output)
+    dataset = common.load_faces(
+        wanted.data, wanted.boxes, wanted.scheme, skip_faulty=wanted.skip_faulty
+    )
+    if wanted.mirror:
+        dataset = with_mirror(dataset)
+    common.say(f"{common.count(len(dataset), 'face')} to train on")
+    if before is not None:
+        before(fitter, dataset)
+    given = [*options, f"--preset {wanted.preset}", *common_options(wanted)]
+    given += [f"--seed {seed}"] * (seed is not None)
+    given += [f"--time-budget {time_budget}"] * (time_budget is not None)
+    origin = provenance(command, wanted.data, given, seed, wanted.terms)
+    train(fitter, dataset, wanted.output, origin)
 
 
 def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
@@ -191,31 +252,12 @@ def check_names(chosen: dict[str, Any], known: dict[str, Any]) -> None:
             raise InvalidInputError(f"--set {name}: no such parameter; {hint}")
 
 
-def load_to_train(
-    fitter: LandmarkPredictor,
-    data: list[Path],
-    output: Path,
-    boxes: str,
-    scheme: str | None,
-    mirror: bool,
-    skip_faulty: bool,
-) -> LandmarkDataset:
-    """Load the faces to train on, after what can be refused at once has been."""
-    fitter.check_params()
-    common.check_writable(output)
-    dataset = common.load_faces(data, boxes, scheme, skip_faulty=skip_faulty)
-    if mirror:
-        dataset = with_mirror(dataset)
-    common.say(f"{common.count(len(dataset), 'face')} to train on")
-    return dataset
-
-
-def common_options(settings: list[str] | None, boxes: str, mirror: bool) -> list[str]:
+def common_options(wanted: Wanted) -> list[str]:
     """Return the options that every technique has, as a user would type them again."""
     return [
-        *(f"--set {setting}" for setting in settings or []),
-        *[f"--boxes {Path(boxes).name}"] * (boxes != "auto"),
-        *([] if mirror else ["--no-mirror"]),
+        *(f"--set {setting}" for setting in wanted.settings or []),
+        *[f"--boxes {Path(wanted.boxes).name}"] * (wanted.boxes != "auto"),
+        *["--no-mirror"] * (wanted.mirror is False),
     ]
 
 

@@ -41,7 +41,7 @@ def test_pictures(shape_model, tmp_path, capsys, form, names):
 def test_png_is_the_default_and_the_folder_too(shape_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["show", str(shape_model), "--modes", "1"]) == 0
-    assert (tmp_path / "classicface-shape" / "modes.png").stat().st_size > 1000
+    assert (tmp_path / "classicface-pictures" / "modes.png").stat().st_size > 1000
 
 
 def test_a_predictor_that_holds_a_shape_model(shape_model, mean_model, tmp_path, capsys):
