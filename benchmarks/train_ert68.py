@@ -78,6 +78,8 @@ def bundle(
     parser.add_argument("--output", "-o", type=Path, default=Path("classicface/weights"))
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if "checkpoint" in fitter.get_params():
+        fitter.set_params(checkpoint=str(arguments.output / f"{name}.checkpoint"))
     helen = arguments.data / "300w" / "helen"
     train = load_dataset(helen / "trainset")
     start = time.perf_counter()
