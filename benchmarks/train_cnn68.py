@@ -14,7 +14,7 @@ from classicface import CNNFitter
 if __name__ == "__main__":
     bundle(
         "cnn68",
-        CNNFitter(body="resnet", input_size=96, epochs=1200, random_state=SEED),
+        CNNFitter(body="resnet", input_size=96, epochs=1200, shard_size=16, random_state=SEED),
         "A convolutional network that regresses coordinates (`CNNFitter`, residual body on crops"
         " of 96 pixels)\nfor the 68 points of the iBUG scheme.",
         SEED,

@@ -14,7 +14,7 @@ from classicface import HeatmapFitter
 if __name__ == "__main__":
     bundle(
         "heatmap68",
-        HeatmapFitter(epochs=500, random_state=SEED),
+        HeatmapFitter(epochs=500, shard_size=16, random_state=SEED),
         "A convolutional network that draws a heatmap for each landmark (`HeatmapFitter`, default"
         " parameters but\nfor the number of epochs) for the 68 points of the iBUG scheme.",
         SEED,
