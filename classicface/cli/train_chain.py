@@ -62,7 +62,7 @@ def command(
     settings: Settings = None,
     boxes: Boxes = "auto",
     scheme: Scheme = None,
-    mirror: Mirror = True,
+    mirror: Mirror = False,
     skip_faulty: SkipFaulty = False,
     seed: Seed = 0,
     jobs: Jobs = None,

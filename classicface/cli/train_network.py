@@ -24,7 +24,7 @@ from classicface.cli.train import (
 
 __all__ = ["cnn", "heatmap"]
 
-Preset = Annotated[str, typer.Option(help="fast or default.")]
+Preset = Annotated[str, typer.Option(help="fast, default or accurate.")]
 
 
 def cnn(

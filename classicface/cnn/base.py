@@ -91,6 +91,7 @@ class NetworkFitter(LandmarkPredictor):
     warm_up: float
     epochs: int
     batch_size: int
+    shard_size: int
     clip_norm: float
     moving_average: float
     augmentation: Mapping[str, Any] | None
@@ -131,6 +132,7 @@ class NetworkFitter(LandmarkPredictor):
         check_number(self.warm_up, "warm_up", 0.0, 1.0)
         check_integer(self.epochs, "epochs", 1, 1_000_000)
         check_integer(self.batch_size, "batch_size", 1, 1024)
+        check_integer(self.shard_size, "shard_size", 1, 1024)
         check_number(self.clip_norm, "clip_norm", 0.0, 1e9)
         check_number(self.moving_average, "moving_average", 0.0, 0.999999)
         check_number(self.validation, "validation", 0.0, 0.9)
@@ -233,7 +235,7 @@ class NetworkFitter(LandmarkPredictor):
         self.graph_, self.state_ = graph, state
         self.network_ = Network.build(graph, state)
         self._runner = Runner(self.network_)
-        self._turns = self.flip and self._augmentation().mirror
+        self._mirrored = self._augmentation().mirror
 
     def _find(
         self, image: NDArray[np.uint8], boxes: NDArray[np.float32], mirror: tuple[int, ...]
@@ -245,7 +247,7 @@ class NetworkFitter(LandmarkPredictor):
             pose = crop_pose(center, side, self.input_size, self.margin)
             passes = []
             for k in range(self.n_passes):
-                turned = self._turns and k % 2 == 1
+                turned = self.flip and self._mirrored and k % 2 == 1
                 read = self._read(crop_face(image, pose, self.input_size), mirror if turned else ())
                 read[:, :2] = apply_similarity(invert_similarity(pose), read[:, :2])
                 passes.append(read)

@@ -21,6 +21,7 @@ __all__ = [
     "HEATMAP_LOSSES",
     "expectation_loss",
     "heatmap_cross_entropy",
+    "heatmap_loss_of",
     "heatmap_mse",
     "mae",
     "mse",
@@ -30,6 +31,9 @@ __all__ = [
 
 Array = NDArray[np.float32]
 Loss = tuple[float, Array]
+
+# Maps that learn a Gaussian of height 1 are the logits over this, so that a softmax has a peak.
+_SHARPNESS = np.float32(10)
 
 
 def mse(predicted: Array, target: Array, weights: Array) -> Loss:
@@ -136,6 +140,42 @@ HEATMAP_LOSSES: dict[str, Callable[..., Loss]] = {
     "cross_entropy": heatmap_cross_entropy,
     "mse": heatmap_mse,
 }
+
+
+def heatmap_loss_of(name: str, sigma: float, position_weight: float) -> Callable[..., Loss]:
+    """Return the loss that heatmaps are trained with.
+
+    Parameters
+    ----------
+    name : str
+        One of `HEATMAP_LOSSES`.
+    sigma : float
+        Standard deviation of the Gaussian, in pixels of the map.
+    position_weight : float
+        How much `expectation_loss`, with a beta of half a pixel, counts besides.
+
+    Returns
+    -------
+    callable
+        Takes logits, points and weights as `heatmap_cross_entropy` does. Points outside of the
+        map count for nothing.
+    """
+    loss = HEATMAP_LOSSES[name]
+    sharpness = _SHARPNESS if name == "mse" else np.float32(1)
+
+    def combined(logits: Array, points: Array, weights: Array) -> Loss:
+        last = np.array([logits.shape[2] - 1, logits.shape[1] - 1], np.float32)
+        inside = ((points > -0.5) & (points < last + 0.5)).all(axis=2)
+        present = weights * inside
+        value, gradient = loss(logits / sharpness, points, present, sigma)
+        gradient /= sharpness
+        if position_weight > 0:
+            distance, more = expectation_loss(logits, points, present, beta=0.5)
+            value += position_weight * distance
+            gradient += np.float32(position_weight) * more
+        return value, gradient
+
+    return combined
 
 
 def _shares(weights: Array) -> Array:

@@ -22,7 +22,9 @@ __all__ = ["PRESETS", "CNNFitter"]
 
 #: What the presets change of the defaults of `CNNFitter`.
 PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"epochs": 60},
     "default": {},
+    "accurate": {"body": "resnet", "input_size": 96, "epochs": 1200},
 }
 
 _LOSSES = ("wing", "smooth_l1", "mae", "mse")
@@ -58,6 +60,8 @@ class CNNFitter(NetworkFitter):
         The share of the training in which the rate rises.
     epochs : int, default 200
     batch_size : int, default 16
+    shard_size : int, default 8
+        So many samples of a batch share the statistics of batch normalisation, and a thread.
     clip_norm : float, default 0.0
         The gradient is scaled down to this norm where it is larger; 0 leaves it.
     moving_average : float, default 0.995
@@ -128,6 +132,7 @@ class CNNFitter(NetworkFitter):
         warm_up: float = 0.15,
         epochs: int = 200,
         batch_size: int = 16,
+        shard_size: int = 8,
         clip_norm: float = 0.0,
         moving_average: float = 0.995,
         augmentation: Mapping[str, Any] | None = None,
@@ -155,6 +160,7 @@ class CNNFitter(NetworkFitter):
         self.warm_up = warm_up
         self.epochs = epochs
         self.batch_size = batch_size
+        self.shard_size = shard_size
         self.clip_norm = clip_norm
         self.moving_average = moving_average
         self.augmentation = augmentation

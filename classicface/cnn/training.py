@@ -22,7 +22,7 @@ from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.persistence import read_model, write_model
 from classicface.predictor import Progress
 
-__all__ = ["SHARD", "Loss", "Recipe", "train_network"]
+__all__ = ["Loss", "Recipe", "train_network"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +31,6 @@ Loss = Callable[
     [NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
     tuple[float, NDArray[np.float32]],
 ]
-
-#: Samples that share the statistics of a batch normalisation and a thread.
-SHARD = 16
 
 # How fast the running statistics of batch normalisation follow those of a step.
 _MOMENTUM = 0.1
@@ -44,6 +41,7 @@ class Recipe:
     """How a network is trained; the fields are the parameters of the fitters."""
 
     epochs: int
+    shard_size: int
     optimiser: str
     learning_rate: float
     weight_decay: float
@@ -70,10 +68,10 @@ def train_network(
 ) -> tuple[State, list[dict[str, Any]]]:
     """Train a network from an initial state.
 
-    Each batch is cut into shards of `SHARD` samples. A shard runs forward and backward in a
-    thread of its own and has its own batch statistics (ghost batch normalisation: Hoffer et al.,
-    NeurIPS 2017); gradients are summed in the order of the shards, so the number of threads
-    changes nothing.
+    Each batch is cut into shards of at most `shard_size` samples. A shard runs forward and
+    backward in a thread of its own and has its own batch statistics (ghost batch normalisation:
+    Hoffer et al., NeurIPS 2017); gradients are summed in the order of the shards, so the number
+    of threads changes nothing.
 
     Parameters
     ----------
@@ -132,7 +130,7 @@ class _Run:
         size = len(self.weights.vector)
         self.optimiser = OPTIMISERS[recipe.optimiser](size, weight_decay=recipe.weight_decay)
         self.average = MovingAverage(self.weights.vector, recipe.moving_average)
-        self.n_shards = -(-batches.batch_size // SHARD)
+        self.n_shards = -(-batches.batch_size // recipe.shard_size)
         self.gradients = np.zeros((self.n_shards, size), np.float32)
         self.views = [self.weights.views(vector) for vector in self.gradients]
         self.history: list[dict[str, Any]] = []
@@ -186,7 +184,7 @@ class _Run:
         self, pool: ThreadPoolExecutor, batch: tuple[NDArray[Any], ...], rate: float, step: int
     ) -> float:
         """Take one step of the optimiser; return the loss."""
-        n_shards = -(-len(batch[0]) // SHARD)
+        n_shards = -(-len(batch[0]) // self.recipe.shard_size)
         shards = [[array[i::n_shards] for array in batch] for i in range(n_shards)]
 
         def run(i: int) -> tuple[float, State]:

@@ -82,9 +82,8 @@ def test_mirrored_passes_need_mirrored_training(some: LandmarkDataset) -> None:
             "input_size": 32, "width": 0.5, "epochs": 2, "random_state": 0,
             "augmentation": {"mirror": mirror},
         }  # fmt: skip
-        points = [
-            CNNFitter(**params, flip=flip).fit(some).predict(image, box) for flip in (True, False)
-        ]
+        fitter = CNNFitter(**params).fit(some)
+        points = [variant(fitter, flip=flip).predict(image, box) for flip in (True, False)]
         assert np.array_equal(*points) != mirror
 
 
@@ -187,6 +186,7 @@ def test_damaged_models_are_refused(
         (CNNFitter, {"learning_rate": float("nan")}, "learning_rate"),
         (CNNFitter, {"epochs": 0}, "epochs"),
         (CNNFitter, {"batch_size": 2000}, "batch_size"),
+        (CNNFitter, {"shard_size": 0}, "shard_size"),
         (CNNFitter, {"moving_average": 1.0}, "moving_average"),
         (CNNFitter, {"augmentation": {"rotations": 3}}, "no augmentation 'rotations'"),
         (CNNFitter, {"augmentation": {"rotation": -3}}, "rotation"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from classicface.cnn import _kernels, _loss_kernels
+from classicface.cnn import _loss_kernels
 from classicface.cnn.graph import INPUT, Node
 from classicface.cnn.layers import LAYERS
 
@@ -30,19 +30,6 @@ def test_exponential_is_exact_to_the_last_bits() -> None:
     exponentials(low, out)
     assert (out[:3] >= 0).all()
     assert (out[:3] < 1e-37).all()
-
-
-def test_thin_windows_are_those_of_the_fast_copy() -> None:
-    x = np.random.default_rng(0).standard_normal((2, 7, 9, 3)).astype(np.float32)
-    for size, stride in [(1, 1), (2, 2), (3, 1), (5, 3)]:
-        pad = (size - 1) // 2
-        height, width = ((side + 2 * pad - size) // stride + 1 for side in x.shape[1:3])
-        geometry = (size, stride, pad, height, width, 3, 2 * height * width - 2)
-        pair = [np.full((2 * height * width, size * size * 3), 9, np.float32) for _ in range(2)]
-        _kernels.gather_windows(x, *geometry, pair[0])
-        _kernels.gather_thin_windows(x, *geometry, pair[1])
-        np.testing.assert_array_equal(*pair)
-        assert (pair[0][-5:] == 9).all()
 
 
 def test_layers_give_the_same_bits_side_by_side() -> None:

@@ -257,7 +257,7 @@ def test_concat() -> None:
 
 
 @pytest.mark.parametrize(("channels", "kernel", "stride"), [(32, 3, 1), (7, 5, 2), (40, 1, 2)])
-def test_convolution_in_several_blocks(channels: int, kernel: int, stride: int) -> None:
+def test_convolution_of_several_groups_of_maps(channels: int, kernel: int, stride: int) -> None:
     node = node_of("conv", channels=4, kernel=kernel, stride=stride)
     check(node, [(3, 44, 61, channels)])
 
