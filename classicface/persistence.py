@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from classicface.exceptions import DataFormatError, InvalidInputError, ModelFormatError
 
-__all__ = ["FORMAT_VERSION", "read_model", "replacing", "write_model"]
+__all__ = ["FORMAT_VERSION", "read_checkpoint", "read_model", "replacing", "write_model"]
 
 FORMAT_VERSION = 1
 
@@ -143,6 +143,33 @@ def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]
         raise ModelFormatError(f"{path}: damaged model file ({error})") from None
     if _checksum(text, tensors) != checksum:
         raise ModelFormatError(f"{path}: damaged model file (checksum differs)")
+    return header, tensors
+
+
+def read_checkpoint(
+    path: str | Path, kind: str, digest: str
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read the checkpoint of a training.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        What the header's ``class`` must be.
+    digest : str
+        What tells the training from others; the header's ``digest`` must be the same.
+
+    Raises
+    ------
+    ModelFormatError
+        As `read_model`; or the checkpoint is that of another training.
+    """
+    header, tensors = read_model(path)
+    if header.get("class") != kind or header.get("digest") != digest:
+        raise ModelFormatError(
+            f"{path}: the checkpoint of another training (other data, parameters or seed);"
+            " remove it, or name another file"
+        )
     return header, tensors
 
 

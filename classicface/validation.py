@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,11 +18,13 @@ __all__ = [
     "check_boxes",
     "check_choice",
     "check_count_or_share",
+    "check_flag",
     "check_image",
     "check_integer",
     "check_landmarks",
     "check_number",
     "check_random_state",
+    "check_training",
 ]
 
 #: Pictures with more pixels than this are refused: 200 megapixels, beyond any camera's single shot.
@@ -240,6 +243,25 @@ def check_number(value: object, name: str, low: float, high: float = math.inf) -
         limits = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise InvalidInputError(f"{name} is {value!r}; expected a number {limits}")
     return number
+
+
+def check_flag(value: object, name: str) -> None:
+    """Refuse a parameter that is neither True nor False, with InvalidInputError."""
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{name} is {value!r}; expected True or False")
+
+
+def check_training(time_budget: object, checkpoint: object) -> None:
+    """Refuse what is no time budget in seconds (or None), or no path of a checkpoint (or None).
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if time_budget is not None:
+        check_number(time_budget, "time_budget", 1.0)
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise InvalidInputError(f"checkpoint is {checkpoint!r}; expected the path of a file")
 
 
 def check_choice(value: Any, name: str, choices: Iterable[str]) -> None:

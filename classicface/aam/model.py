@@ -26,6 +26,7 @@ from classicface.validation import (
     check_boxes,
     check_choice,
     check_count_or_share,
+    check_flag,
     check_image,
     check_integer,
     check_number,
@@ -186,8 +187,7 @@ class AAMFitter(RefiningPredictor):
         """Refuse parameters that are out of range, with InvalidInputError."""
         check_choice(self.features, "features", FEATURES)
         check_choice(self.algorithm, "algorithm", ALGORITHMS)
-        if not isinstance(self.parts, bool):
-            raise InvalidInputError(f"parts is {self.parts!r}; expected True or False")
+        check_flag(self.parts, "parts")
         if not isinstance(self.face_sizes, (tuple, list)) or not 1 <= len(self.face_sizes) <= 8:
             raise InvalidInputError(
                 f"face_sizes is {self.face_sizes!r}; expected one to eight sizes in pixels"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classicface.cascade.forest import LARGEST, MAX_PIXELS, Cascade
-from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.predictor import Progress, n_threads
 from classicface.refining import RefiningPredictor
 from classicface.shape.boxes import box_centers_sides, landmark_box, sunflower
 from classicface.shape.schemes import LandmarkScheme
-from classicface.validation import check_integer, check_number, check_random_state
+from classicface.validation import (
+    check_flag,
+    check_integer,
+    check_number,
+    check_random_state,
+    check_training,
+)
 
 __all__ = ["PRESETS", "ERTFitter"]
 
@@ -201,14 +205,8 @@ class ERTFitter(RefiningPredictor):
             check_integer(getattr(self, name), name, low, high)
         for name, least, most in _NUMBERS:
             check_number(getattr(self, name), name, least, most)
-        if not isinstance(self.flip, bool):
-            raise InvalidInputError(f"flip is {self.flip!r}; expected True or False")
-        if self.time_budget is not None:
-            check_number(self.time_budget, "time_budget", 1.0)
-        if self.checkpoint is not None and not isinstance(self.checkpoint, (str, os.PathLike)):
-            raise InvalidInputError(
-                f"checkpoint is {self.checkpoint!r}; expected the path of a file"
-            )
+        check_flag(self.flip, "flip")
+        check_training(self.time_budget, self.checkpoint)
         check_random_state(self.random_state)
 
     def _fit(

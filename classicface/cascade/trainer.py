@@ -19,7 +19,7 @@ from classicface.cascade.grower import Stage, StageGrower, TreeParameters
 from classicface.cascade.samples import FacePatches, draw_samples, place_samples
 from classicface.cascade.workers import Workers
 from classicface.exceptions import InvalidInputError, ModelFormatError
-from classicface.persistence import read_model, write_model
+from classicface.persistence import read_checkpoint, write_model
 from classicface.predictor import Progress
 from classicface.shape.missing import complete_landmarks
 from classicface.validation import check_random_state
@@ -201,12 +201,7 @@ class _Run:
         path = self.params["checkpoint"]
         if path is None or not Path(path).exists():
             return
-        header, tensors = read_model(path)
-        if header.get("class") != "ERTFitter checkpoint" or header.get("digest") != self._digest:
-            raise ModelFormatError(
-                f"{path}: the checkpoint of another training (other data, parameters or seed);"
-                " remove it, or name another file"
-            )
+        header, tensors = read_checkpoint(path, "ERTFitter checkpoint", self._digest)
         try:
             self.errors = [float(error) for error in header["errors"]]
             stages = {

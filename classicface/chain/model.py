@@ -17,7 +17,7 @@ from classicface.registry import CLASSES, predictor_class
 from classicface.shape.boxes import box_centers_sides
 from classicface.shape.missing import complete_landmarks
 from classicface.shape.schemes import LandmarkScheme
-from classicface.validation import check_integer, check_number, check_random_state
+from classicface.validation import check_flag, check_integer, check_number, check_random_state
 
 __all__ = ["MAX_DEPTH", "ChainFitter"]
 
@@ -138,8 +138,7 @@ class ChainFitter(LandmarkPredictor):
                 raise InvalidInputError(f"{name} is {value!r:.100}; expected {needed}")
         if _depth(self) > MAX_DEPTH:
             raise InvalidInputError(f"chains stand in chains more than {MAX_DEPTH} deep")
-        if not isinstance(self.refit_first, bool):
-            raise InvalidInputError(f"refit_first is {self.refit_first!r}; expected True or False")
+        check_flag(self.refit_first, "refit_first")
         check_integer(self.folds, "folds", 0, 1000)
         check_integer(self.oversampling, "oversampling", 1, 1000)
         check_number(self.shift_jitter, "shift_jitter", 0.0, 0.4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,9 +31,11 @@ from classicface.shape.schemes import LandmarkScheme
 from classicface.shape.similarity import apply_similarity, fit_similarity, invert_similarity
 from classicface.validation import (
     check_choice,
+    check_flag,
     check_integer,
     check_number,
     check_random_state,
+    check_training,
 )
 
 if TYPE_CHECKING:
@@ -138,21 +139,13 @@ class NetworkFitter(LandmarkPredictor):
         check_number(self.validation, "validation", 0.0, 0.9)
         check_integer(self.n_passes, "n_passes", 1, 10)
         for name in ("flip", "half_precision"):
-            if not isinstance(getattr(self, name), bool):
-                raise InvalidInputError(
-                    f"{name} is {getattr(self, name)!r}; expected True or False"
-                )
+            check_flag(getattr(self, name), name)
         self._augmentation()
         if self.patience is not None:
             check_integer(self.patience, "patience", 1, 1_000_000)
             if self.validation == 0:
                 raise InvalidInputError("patience needs faces to validate on; set validation")
-        if self.time_budget is not None:
-            check_number(self.time_budget, "time_budget", 1.0)
-        if self.checkpoint is not None and not isinstance(self.checkpoint, (str, os.PathLike)):
-            raise InvalidInputError(
-                f"checkpoint is {self.checkpoint!r}; expected the path of a file"
-            )
+        check_training(self.time_budget, self.checkpoint)
         check_random_state(self.random_state)
 
     def _augmentation(self) -> Augmentation:

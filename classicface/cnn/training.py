@@ -19,7 +19,7 @@ from classicface.cnn.optim import OPTIMISERS, SCHEDULES, MovingAverage, clip_gra
 from classicface.cnn.pipeline import Batches
 from classicface.cnn.view import normalise
 from classicface.exceptions import InvalidInputError, ModelFormatError
-from classicface.persistence import read_model, write_model
+from classicface.persistence import read_checkpoint, write_model
 from classicface.predictor import Progress
 
 __all__ = ["Loss", "Recipe", "train_network"]
@@ -268,12 +268,7 @@ class _Run:
         path = self.recipe.checkpoint
         if path is None or not Path(path).exists():
             return
-        header, tensors = read_model(path)
-        if header.get("class") != "network checkpoint" or header.get("digest") != self.digest:
-            raise ModelFormatError(
-                f"{path}: the checkpoint of another training (other data, parameters or seed);"
-                " remove it, or name another file"
-            )
+        header, tensors = read_checkpoint(path, "network checkpoint", self.digest)
         parts: dict[str, dict[str, NDArray[Any]]] = {"best": {}, "measured": {}}
         for name, array in tensors.items():
             part, _, rest = name.partition("/")

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.exceptions import InvalidInputError
-from classicface.validation import check_number
+from classicface.validation import check_flag, check_number
 
 __all__ = ["Augmentation"]
 
@@ -114,8 +113,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         for name, high in _LIMITS.items():
             check_number(getattr(self, name), name, 0.0, high)
-        if not isinstance(self.mirror, bool):
-            raise InvalidInputError(f"mirror is {self.mirror!r}; expected True or False")
+        check_flag(self.mirror, "mirror")
 
     @classmethod
     def none(cls) -> Augmentation:
