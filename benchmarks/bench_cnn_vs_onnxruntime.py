@@ -3,7 +3,7 @@
 Measured on one thread: one face and a batch of 64, the network alone (its maps in, its raw output)
 and one face from the crop to its points; on two threads, a training step of 64 (forward, backward,
 Adam). PyTorch runs eagerly with batch norm fused into the convolutions, in the faster of its two
-memory formats; ONNX Runtime with all optimisations.
+memory formats; ONNX Runtime with all optimisations. A shard of ours is half the batch.
 
     python benchmarks/bench_cnn_vs_onnxruntime.py [--models NAME ...] [--data FOLDER] [--rounds N]
 
@@ -48,7 +48,7 @@ DATA = Path(os.environ.get("CLASSICFACE_DATA") or Path(__file__).parents[2] / "s
 BATCH = 64
 KINDS = {"mobile": CNNFitter, "cnn68": CNNFitter, "heatmap68": HeatmapFitter}
 TRAINING_THREADS = 2
-SHARD = 16
+SHARD = BATCH // TRAINING_THREADS
 
 Fitter = CNNFitter | HeatmapFitter
 Times = dict[str, float]

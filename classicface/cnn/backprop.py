@@ -16,6 +16,8 @@ __all__ = ["Weights", "backward", "forward"]
 # Weights of a state that are measured, not learnt.
 _MEASURED = ("mean", "variance")
 
+_NOTHING = np.empty(0, np.float32)
+
 Caches = dict[str, Any]
 
 
@@ -33,8 +35,10 @@ class Weights:
     vector : ndarray of float32, shape (n_learnt,)
     learnt : dict of str to ndarray
         Views into the vector.
+    statistics : ndarray of float32
+        The means and variances of the batch normalisations, one after the other.
     measured : dict of str to ndarray
-        The means and variances of the batch normalisations.
+        Views into the statistics.
     decay_mask : ndarray of float32, shape (n_learnt,)
         1 for the weights of convolutions and dense layers, which weight decay shrinks, else 0.
     """
@@ -54,11 +58,18 @@ class Weights:
         for name, view in self.learnt.items():
             view[...] = state[name]
             self.decay_mask[self._slices[name][0]] = name.endswith(".weight")
-        self.measured = {name: state[name].copy() for name in shapes if name not in self._slices}
+        names = [name for name in shapes if name not in self._slices]
+        self.statistics = np.concatenate([state[name] for name in names] or [_NOTHING])
+        parts = np.split(self.statistics, np.cumsum([len(state[name]) for name in names])[:-1])
+        self.measured = dict(zip(names, parts, strict=False))
 
     def views(self, vector: NDArray[np.float32]) -> State:
         """Return the arrays of the state as views into a vector like `vector`."""
         return {name: vector[where].reshape(shape) for name, (where, shape) in self._slices.items()}
+
+    def joined(self, statistics: State) -> NDArray[np.float32]:
+        """Return means and variances like `measured` as a vector like `statistics`."""
+        return np.concatenate([statistics[name] for name in self.measured] or [_NOTHING])
 
     def state(self) -> State:
         """Return a copy of all weights."""

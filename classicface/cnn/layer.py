@@ -36,7 +36,9 @@ def lanes(n_pixels: int, channels: int) -> int:
 
 def tile(values: NDArray[np.floating], together: int) -> Array:
     """Repeat the values of the channels for every pixel of a row."""
-    return np.tile(np.asarray(values, np.float32), together)
+    row = np.empty((together, len(values)), np.float32)
+    row[:] = values
+    return row.reshape(-1)
 
 
 def fold(sums: NDArray[np.float64], channels: int) -> NDArray[np.float64]:

@@ -187,7 +187,7 @@ class _Run:
         n_shards = -(-len(batch[0]) // self.recipe.shard_size)
         shards = [[array[i::n_shards] for array in batch] for i in range(n_shards)]
 
-        def run(i: int) -> tuple[float, State]:
+        def run(i: int) -> tuple[float, NDArray[np.float32]]:
             return self._run_shard(i, shards[i], step)
 
         results = list(pool.map(run, range(n_shards)))
@@ -199,13 +199,17 @@ class _Run:
             clip_gradient(gradient, self.recipe.clip_norm)
         self.optimiser.step(self.weights.vector, gradient, rate, self.weights.decay_mask)
         self.average.update(self.weights.vector)
-        for name, array in self.weights.measured.items():
-            seen = sum(statistics[name] for _, statistics in results) / n_shards
-            array += np.float32(_MOMENTUM) * (seen - array)
+        seen = np.mean([statistics for _, statistics in results], axis=0)
+        self.weights.statistics += np.float32(_MOMENTUM) * (seen - self.weights.statistics)
         return float(np.mean([value for value, _ in results]))
 
-    def _run_shard(self, i: int, shard: list[NDArray[Any]], step: int) -> tuple[float, State]:
-        """Run one shard forward and backward; the gradient goes to its place."""
+    def _run_shard(
+        self, i: int, shard: list[NDArray[Any]], step: int
+    ) -> tuple[float, NDArray[np.float32]]:
+        """Run one shard forward and backward; the gradient goes to its place.
+
+        Returns the loss, and the statistics of the batch normalisations.
+        """
         pixels, points, weights = shard
         rng = np.random.Generator(np.random.Philox(key=[self.seed, step * self.n_shards + i]))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -219,7 +223,7 @@ class _Run:
                     " a lower learning_rate may help"
                 )
             backward(self.graph, caches, gradient, self.views[i])
-        return value, statistics
+        return value, self.weights.joined(statistics)
 
     def _done(self, epoch: int, step: int) -> float:
         """Return what share of the training is done, by steps or by the time budget."""
