@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,9 @@ __all__ = ["FaceCut", "crop_face", "crop_pose", "halve", "span", "warp"]
 
 # The corners of a cut are aligned so that it can be halved this often on the picture's own grid.
 _SPARE_HALVINGS = 2
+
+# A thread keeps no more bytes than this for a halved picture.
+_MOST_KEPT = 4_000_000
 
 
 def crop_pose(
@@ -156,16 +160,40 @@ class FaceCut:
         pixels = self.pixels[
             (y0 - y) << more : (y1 - y) << more, (x0 - x) << more : (x1 - x) << more
         ]
-        for _ in range(more):
-            pixels = halve(pixels)
+        for i in range(more):
+            pixels = halve(pixels, _scratch.room(i, pixels.size // 2))
         return warp(pixels, (a, b, tx - x0, ty - y0), size)
 
 
-def halve(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+class _Scratch(threading.local):
+    """Memory of a thread for pictures that are halved on the way to a crop."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[int, NDArray[np.uint8]] = {}
+
+    def room(self, which: int, size: int) -> NDArray[np.uint8] | None:
+        """Return at least `size` bytes, the same at the next call; None where that is much."""
+        if size > _MOST_KEPT:
+            return None
+        if which not in self._rooms or len(self._rooms[which]) < size:
+            self._rooms[which] = np.empty(size, np.uint8)
+        return self._rooms[which]
+
+
+_scratch = _Scratch()
+
+
+def halve(pixels: NDArray[np.uint8], room: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
     """Halve a picture, each pixel the mean of two by two.
 
     A line is halved along itself, a single pixel stays. A last row or column without a partner
     is dropped. A pixel's centre keeps its place: p goes to (p + 0.5) / 2 - 0.5.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (height, width)
+    room : ndarray of uint8, optional
+        Bytes in which the result is put, half as many as there are pixels; by default new ones.
     """
     import cv2
 
@@ -174,8 +202,9 @@ def halve(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
             return pixels
         pixels = np.repeat(pixels, 2, axis=int(np.argmin(pixels.shape)))
     height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    out = None if room is None else room[: height * width].reshape(height, width)
     halved = cv2.resize(
-        pixels[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA
+        pixels[: 2 * height, : 2 * width], (width, height), out, interpolation=cv2.INTER_AREA
     )
     return np.asarray(halved, np.uint8)
 

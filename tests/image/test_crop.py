@@ -2,6 +2,7 @@
 
 import math
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -152,15 +153,31 @@ def test_pictures_longer_than_opencv_resamples(shape, side):
     assert np.all(crop_face(image, crop_pose(center, side, 20, 0.2), 20) == 70)
 
 
-def test_cropping_takes_little_memory():
+@pytest.mark.parametrize("side", [200.0, 1500.0])
+def test_cropping_takes_little_memory(side):
     image = np.zeros((6000, 8000), np.uint8)
-    pose = crop_pose((4000.0, 3000.0), 200.0, 64, 0.25, 0.2)
+    pose = crop_pose((4000.0, 3000.0), side, 64, 0.25, 0.2)
     crop_face(image, pose, 64)
     tracemalloc.start()
     crop_face(image, pose, 64)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64_000
+
+
+def test_crops_of_large_faces_in_turns_do_not_disturb_each_other():
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (900, 700 + 50 * i), np.uint8) for i in range(6)]
+    poses = [crop_pose((400.0, 420.0), 150.0 * (i + 1), 48, 0.25, 0.1 * i) for i in range(6)]
+    alone = [
+        FaceCut.around(image, pose, 48).crop(pose, 48)
+        for image, pose in zip(images, poses, strict=True)
+    ]
+    order = np.tile(np.arange(6), 30)
+    with ThreadPoolExecutor(4) as pool:
+        crops = list(pool.map(lambda i: crop_face(images[i], poses[i], 48), order))
+    for i, crop in zip(order, crops, strict=True):
+        np.testing.assert_array_equal(crop, alone[i])
 
 
 def test_a_crop_is_the_callers_own():
