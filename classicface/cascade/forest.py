@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,14 +53,24 @@ class Cascade:
     leaves: NDArray[np.int8]
     directions: NDArray[np.float32]
     reach: NDArray[np.float32]
+    #: What the kernels take besides the patch and the shapes.
+    _arguments: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         centered = self.mean_shape - self.mean_shape.mean(axis=0)
         spread = float(np.sum(centered.astype(np.float64) ** 2))
-        object.__setattr__(self, "_centered", np.ascontiguousarray(centered, np.float32))
-        object.__setattr__(self, "_inverse_norm", np.float32(1.0 / max(spread, 1e-12)))
-        steps = np.ascontiguousarray(self.directions.transpose(0, 2, 1))
-        object.__setattr__(self, "_steps", steps)
+        arguments = (
+            np.ascontiguousarray(centered, np.float32),
+            np.float32(1.0 / max(spread, 1e-12)),
+            self.reach[0],
+            self.anchors,
+            self.offsets,
+            self.splits,
+            self.leaves,
+            np.ascontiguousarray(self.directions.transpose(0, 2, 1)),
+            self.depth,
+        )
+        object.__setattr__(self, "_arguments", arguments)
 
     @property
     def depth(self) -> int:
@@ -103,15 +113,7 @@ class Cascade:
             np.float32(side),
             spread,
             self.mean_shape,
-            self._centered,  # type: ignore[attr-defined]
-            self._inverse_norm,  # type: ignore[attr-defined]
-            self.reach[0],
-            self.anchors,
-            self.offsets,
-            self.splits,
-            self.leaves,
-            self._steps,  # type: ignore[attr-defined]
-            self.depth,
+            *self._arguments,
         )
         return shapes
 
@@ -132,15 +134,7 @@ class Cascade:
         refine_shapes(
             patch,
             moved,
-            self._centered,  # type: ignore[attr-defined]
-            self._inverse_norm,  # type: ignore[attr-defined]
-            self.reach[0],
-            self.anchors,
-            self.offsets,
-            self.splits,
-            self.leaves,
-            self._steps,  # type: ignore[attr-defined]
-            self.depth,
+            *self._arguments,
         )
         return moved
 

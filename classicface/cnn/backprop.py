@@ -71,10 +71,6 @@ class Weights:
         """Return means and variances like `measured` as a vector like `statistics`."""
         return np.concatenate([statistics[name] for name in self.measured] or [_NOTHING])
 
-    def state(self) -> State:
-        """Return a copy of all weights."""
-        return {name: array.copy() for name, array in {**self.learnt, **self.measured}.items()}
-
 
 def forward(
     graph: Graph,

@@ -230,14 +230,20 @@ class NetworkFitter(LandmarkPredictor):
         self._runner = Runner(self.network_)
         self._mirrored = self._augmentation().mirror
 
+    def _poses(self, boxes: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+        """Return the similarity from the picture to the plain crop of each box."""
+        centers, sides = box_centers_sides(boxes)
+        return [
+            crop_pose(center, side, self.input_size, self.margin)
+            for center, side in zip(centers, sides.tolist(), strict=True)
+        ]
+
     def _find(
         self, image: NDArray[np.uint8], boxes: NDArray[np.float32], mirror: tuple[int, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the points, (n_faces, n_landmarks, 2) in the picture, and their confidences."""
-        centers, sides = box_centers_sides(boxes)
         found = np.empty((len(boxes), len(self.mean_points_), 3), np.float32)
-        for i, (center, side) in enumerate(zip(centers, sides.tolist(), strict=True)):
-            pose = crop_pose(center, side, self.input_size, self.margin)
+        for i, pose in enumerate(self._poses(boxes)):
             passes = []
             for k in range(self.n_passes):
                 turned = self.flip and self._mirrored and k % 2 == 1
@@ -273,11 +279,9 @@ class NetworkFitter(LandmarkPredictor):
 
         A network that learns from mirrored faces too is symmetric; people who annotate are not.
         """
-        centers, sides = box_centers_sides(boxes)
         total = np.zeros(self.mean_points_.shape)
         count = np.full(self.mean_points_.shape, _PRIOR_FACES)
-        for image, truth, center, side in zip(images, landmarks, centers, sides, strict=True):
-            pose = crop_pose(center, float(side), self.input_size, self.margin)
+        for image, truth, pose in zip(images, landmarks, self._poses(boxes), strict=True):
             crop = crop_face(image, pose, self.input_size)
             reads = [self._read(crop, order) for order in ((), mirror)]
             residual = apply_similarity(pose, truth) - np.mean(reads, axis=0)[:, :2]

@@ -14,8 +14,7 @@ from classicface.cnn.bodies import unet_graph
 from classicface.cnn.graph import Graph
 from classicface.cnn.heatmap import decode_heatmaps
 from classicface.exceptions import InvalidInputError
-from classicface.image.crop import crop_face, crop_pose
-from classicface.shape.boxes import box_centers_sides
+from classicface.image.crop import crop_face
 from classicface.validation import check_choice, check_integer, check_number
 
 if TYPE_CHECKING:
@@ -294,8 +293,7 @@ class HeatmapFitter(NetworkFitter):
         picture, checked = self._checked(image, box)
         if len(checked) != 1:
             raise InvalidInputError(f"heatmaps shows one face; there are {len(checked)} boxes")
-        (center,), (side,) = box_centers_sides(checked)
-        pose = crop_pose(center, float(side), self.input_size, self.margin)
+        (pose,) = self._poses(checked)
         crop = crop_face(picture, pose, self.input_size)
         logits = self._runner(crop)[0]
         maps = np.exp(logits - logits.max(axis=(0, 1)))

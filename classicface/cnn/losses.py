@@ -160,15 +160,13 @@ def heatmap_loss_of(name: str, sigma: float, position_weight: float) -> Callable
         Takes logits, points and weights as `heatmap_cross_entropy` does. Points outside of the
         map count for nothing.
     """
-    loss = HEATMAP_LOSSES[name]
-    sharpness = _SHARPNESS if name == "mse" else np.float32(1)
+    loss = _softened_mse if name == "mse" else HEATMAP_LOSSES[name]
 
     def combined(logits: Array, points: Array, weights: Array) -> Loss:
         last = np.array([logits.shape[2] - 1, logits.shape[1] - 1], np.float32)
         inside = ((points > -0.5) & (points < last + 0.5)).all(axis=2)
         present = weights * inside
-        value, gradient = loss(logits / sharpness, points, present, sigma)
-        gradient /= sharpness
+        value, gradient = loss(logits, points, present, sigma)
         if position_weight > 0:
             distance, more = expectation_loss(logits, points, present, beta=0.5)
             value += position_weight * distance
@@ -176,6 +174,13 @@ def heatmap_loss_of(name: str, sigma: float, position_weight: float) -> Callable
         return value, gradient
 
     return combined
+
+
+def _softened_mse(logits: Array, points: Array, weights: Array, sigma: float) -> Loss:
+    """Return `heatmap_mse` of maps that are the logits over their sharpness."""
+    value, gradient = heatmap_mse(logits / _SHARPNESS, points, weights, sigma)
+    gradient /= _SHARPNESS
+    return value, gradient
 
 
 def _shares(weights: Array) -> Array:
