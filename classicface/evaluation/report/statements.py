@@ -1,0 +1,136 @@
+"""What a comparison says in short: only differences that the tests and quartiles bear out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from classicface.evaluation.report.formats import (
+    decimals,
+    duration,
+    file_size,
+    interval,
+    listing,
+    rate,
+)
+from classicface.evaluation.results import NORMALIZER_NAMES, Comparison, MethodResult
+
+__all__ = ["Statement", "in_short"]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A finding: what it is about, the methods, and a sentence or two."""
+
+    label: str
+    headline: str
+    text: str
+
+
+def in_short(comparison: Comparison) -> list[Statement]:
+    """Return the findings that the comparison allows."""
+    if len(comparison.methods) == 1:
+        return _of_one(comparison)
+    best = _most_accurate(comparison)
+    found = [_accuracy(comparison, best), _fastest(best), _front(comparison), _smallest(comparison)]
+    return [statement for statement in found if statement is not None]
+
+
+def _nme(comparison: Comparison, method: MethodResult) -> str:
+    return f"{decimals(method.accuracy[comparison.normalizer].mean.value)} %"
+
+
+def _most_accurate(comparison: Comparison) -> list[MethodResult]:
+    """Return the methods than which no other is clearly more accurate."""
+    known = [
+        method
+        for method in comparison.methods
+        if math.isfinite(method.accuracy[comparison.normalizer].mean.value)
+    ]
+    names = [method.name for method in known]
+    return [m for m in known if not any(comparison.order(name, m.name) > 0 for name in names)]
+
+
+def _accuracy(comparison: Comparison, best: list[MethodResult]) -> Statement | None:
+    if not best:
+        return None
+    kind = NORMALIZER_NAMES[comparison.normalizer]
+    headline = listing([method.name for method in best])
+    if len(best) == 1:
+        mean = best[0].accuracy[comparison.normalizer].mean
+        text = f"Mean NME {decimals(mean.value)} % ({interval(mean)}, {kind}). "
+        others = [m.name for m in comparison.methods if m is not best[0]]
+        if all(comparison.order(best[0].name, name) > 0 for name in others):
+            text += "Every other method is clearly less accurate."
+        else:
+            text += "For every other method there is one that is clearly more accurate."
+        return Statement("Most accurate", headline, text)
+    means = sorted(method.accuracy[comparison.normalizer].mean.value for method in best)
+    whole = f"{decimals(means[0])} to {decimals(means[-1])} %"
+    text = f"Mean NME {whole} ({kind}). The tests find no method that is clearly more accurate"
+    return Statement("Most accurate", headline, f"{text} than one of these.")
+
+
+def _fastest(best: list[MethodResult]) -> Statement | None:
+    """Return which of the most accurate methods is fastest."""
+    timed = [(method.speed, method.name) for method in best if method.speed is not None]
+    if not timed:
+        return None
+    first, _ = min(timed, key=lambda one: one[0].one_face_us)
+    limit = first.one_face_quartiles_us[1]
+    alike = [(speed, n) for speed, n in timed if speed.one_face_quartiles_us[0] <= limit]
+    alike.sort(key=lambda one: one[0].one_face_us)
+    times = listing([duration(speed.one_face_us) for speed, _ in alike])
+    rates = listing([rate(speed.faces_per_second) for speed, _ in alike])
+    text = f"{times} for one face on one thread; {rates} faces a second on all cores."
+    if len(alike) > 1:
+        text += " Their quartiles overlap."
+    return Statement("Fastest at that accuracy", listing([name for _, name in alike]), text)
+
+
+def _front(comparison: Comparison) -> Statement | None:
+    front = [comparison[name] for name in comparison.front()]
+    if not front:
+        return None
+    parts = []
+    for method in front:
+        assert method.speed is not None
+        parts.append(
+            f"{method.name} {duration(method.speed.one_face_us)}, {_nme(comparison, method)}"
+        )
+    text = "; ".join(parts) + ". "
+    if len(front) < len([m for m in comparison.methods if m.speed is not None]):
+        text += "For each other method there is one that is clearly faster and not clearly less"
+        text += " accurate, or clearly more accurate and not clearly slower."
+    return Statement("Fastest at each accuracy", listing([m.name for m in front]), text.strip())
+
+
+def _smallest(comparison: Comparison) -> Statement | None:
+    sizes = [
+        (method.footprint.model_bytes, method)
+        for method in comparison.methods
+        if method.footprint is not None and method.footprint.model_bytes is not None
+    ]
+    if not sizes:
+        return None
+    least = min(size for size, _ in sizes)
+    names = [method.name for size, method in sizes if size == least]
+    errors = listing([_nme(comparison, method) for size, method in sizes if size == least])
+    return Statement("Smallest", listing(names), f"{file_size(least)}, mean NME {errors}.")
+
+
+def _of_one(comparison: Comparison) -> list[Statement]:
+    (method,) = comparison.methods
+    mean = method.accuracy[comparison.normalizer].mean
+    kind = NORMALIZER_NAMES[comparison.normalizer]
+    found = [Statement("Accuracy", method.name, f"Mean NME {_nme(comparison, method)} ({kind}).")]
+    if math.isfinite(mean.low):
+        text = f"Mean NME {decimals(mean.value)} % ({interval(mean)}, {kind})."
+        found[0] = Statement("Accuracy", method.name, text)
+    speed = _fastest([method])
+    if speed is not None:
+        found.append(Statement("Speed", method.name, speed.text))
+    size = _smallest(comparison)
+    if size is not None:
+        found.append(Statement("Size", method.name, size.text))
+    return found
