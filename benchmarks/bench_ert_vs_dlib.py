@@ -25,6 +25,7 @@ import numpy as np
 import classicface
 from classicface import ERTFitter, LandmarkDataset, load_dataset
 from classicface.metrics import failure_rate, nme
+from classicface.peers import dlib_predictor, train_dlib
 from classicface.shape.box_maps import BOX_MAPS
 
 DATA = Path(os.environ.get("CLASSICFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -45,28 +46,22 @@ OPTIONS = {
 }
 
 
-def rectangles(dataset: LandmarkDataset) -> list[dlib.rectangle]:
-    """Return the boxes as dlib's own detector drew them."""
-    boxes = np.rint(BOX_MAPS["hog"].invert(dataset.boxes)).astype(int)
-    return [dlib.rectangle(*box.tolist()) for box in boxes]
-
-
-def train_dlib(dataset: LandmarkDataset, path: Path, threads: int) -> float:
+def seconds_of_dlib(dataset: LandmarkDataset, path: Path, threads: int) -> float:
     """Train dlib's predictor into `path`; return the seconds it took."""
     note = path.with_suffix(".json")
     if path.exists() and note.exists():
         return float(json.loads(note.read_text())["seconds"])
-    faces = [
-        [dlib.full_object_detection(box, [dlib.point(*p) for p in np.rint(points).astype(int)])]
-        for box, points in zip(rectangles(dataset), dataset.landmarks, strict=True)
-    ]
-    options = dlib.shape_predictor_training_options()
-    options.num_threads = threads
     start = time.perf_counter()
-    dlib.train_shape_predictor(dataset.images, faces, options).save(str(path))
+    train_dlib(dataset, path, n_jobs=threads)
     seconds = time.perf_counter() - start
     note.write_text(json.dumps({"seconds": seconds, "dlib": dlib.__version__}))
     return seconds
+
+
+def rectangles(dataset: LandmarkDataset) -> list[dlib.rectangle]:
+    """Return the boxes as dlib's own detector drew them."""
+    boxes = np.rint(BOX_MAPS["hog"].invert(dataset.boxes)).astype(int)
+    return [dlib.rectangle(*box.tolist()) for box in boxes]
 
 
 def one_by_one(predict, faces: list, passes: int = 5) -> float:
@@ -107,19 +102,21 @@ def main() -> None:
         ours_path, dlib_path = folder / "ours.safetensors", folder / "dlib.dat"
         start = time.perf_counter()
         ERTFitter(**OPTIONS, random_state=0, n_jobs=arguments.threads).fit(train).save(ours_path)
-        seconds = [time.perf_counter() - start, train_dlib(train, dlib_path, arguments.threads)]
+        seconds = [
+            time.perf_counter() - start,
+            seconds_of_dlib(train, dlib_path, arguments.threads),
+        ]
         sizes = [ours_path.stat().st_size / 1e6, dlib_path.stat().st_size / 1e6]
         ours = classicface.load(ours_path)
-        theirs = dlib.shape_predictor(str(dlib_path))
+        theirs = dlib_predictor(dlib_path)
+        alone = dlib.shape_predictor(str(dlib_path))  # timed without the reading of its points
 
-    boxes = rectangles(test)
-    found = [theirs(image, box) for image, box in zip(test.images, boxes, strict=True)]
-    points = np.array([[(p.x, p.y) for p in face.parts()] for face in found], np.float32)
-    scores = [accuracy(ours.predict_many(test.images, test.boxes), test), accuracy(points, test)]
+    predictors = (ours, theirs)
+    scores = [accuracy(p.predict_many(test.images, test.boxes), test) for p in predictors]
     cv2.setNumThreads(1)
     speeds = [
         one_by_one(ours.predict, list(zip(test.images, test.boxes, strict=True))),
-        one_by_one(theirs, list(zip(test.images, boxes, strict=True))),
+        one_by_one(alone, list(zip(test.images, rectangles(test), strict=True))),
     ]
 
     print(f"{'':34} {'classicface':>12} {'dlib':>12} {'ratio':>8}")

@@ -16,12 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from bench_ert_vs_dlib import DATA, rectangles
+from bench_ert_vs_dlib import DATA
 from numpy.typing import NDArray
 
 import classicface
-from classicface import LandmarkDataset, load_dataset
+from classicface import LandmarkDataset, LandmarkPredictor, load_dataset
 from classicface.metrics import nme
+from classicface.peers import dlib_predictor
 from classicface.plotting import plot_nme_curve, save_figure
 from classicface.shape.boxes import box_centers_sides, square_boxes
 
@@ -52,22 +53,8 @@ def mean_error(predict: Predict, sets: list[LandmarkDataset]) -> float:
     return float(np.mean([nme(predict(s), s.landmarks, s.scheme).mean() for s in sets]))
 
 
-def our_predictor(model: str) -> Predict:
-    ours = classicface.load(model)
-    return lambda dataset: ours.predict_many(dataset.images, dataset.boxes)
-
-
-def dlib_predictor(path: Path) -> Predict:
-    import dlib
-
-    model = dlib.shape_predictor(str(path))
-
-    def predict(dataset: LandmarkDataset) -> NDArray[np.float32]:
-        pairs = zip(dataset.images, rectangles(dataset), strict=True)
-        faces = [model(image, box).parts() for image, box in pairs]
-        return np.array([[(p.x, p.y) for p in face] for face in faces], np.float32)
-
-    return predict
+def over_sets(predictor: LandmarkPredictor) -> Predict:
+    return lambda dataset: predictor.predict_many(dataset.images, dataset.boxes)
 
 
 def main() -> None:
@@ -79,10 +66,11 @@ def main() -> None:
     arguments = parser.parse_args()
     test = load_dataset(arguments.data / "300w" / "helen" / "testset")
     systems: dict[str, Predict] = {
-        f"classicface {Path(model).stem}": our_predictor(model) for model in arguments.models
+        f"classicface {Path(model).stem}": over_sets(classicface.load(model))
+        for model in arguments.models
     }
     if arguments.dlib is not None:
-        systems["dlib"] = dlib_predictor(arguments.dlib)
+        systems["dlib"] = over_sets(dlib_predictor(arguments.dlib))
     curves = {}
     for name, predict in systems.items():
         curves[f"{name}, shift"] = [shifted(predict, test, amount) for amount in AMOUNTS]

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from classicface.exceptions import DataFormatError, InvalidInputError, ModelFormatError
 
-__all__ = ["FORMAT_VERSION", "read_checkpoint", "read_model", "replacing", "write_model"]
+__all__ = [
+    "FORMAT_VERSION",
+    "check_model_file",
+    "read_bytes",
+    "read_checkpoint",
+    "read_model",
+    "replacing",
+    "write_model",
+]
 
 FORMAT_VERSION = 1
 
@@ -122,7 +130,7 @@ def read_model(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    data = _read_bytes(Path(path))
+    data = read_bytes(path)
     try:
         (length,) = struct.unpack("<Q", data[:8])
         if length > MAX_HEADER_BYTES:
@@ -173,13 +181,35 @@ def read_checkpoint(
     return header, tensors
 
 
-def _read_bytes(path: Path) -> bytes:
+def check_model_file(path: str | Path) -> Path:
+    """Return the path of a model file, of whatever library.
+
+    Raises
+    ------
+    ModelFormatError
+        There is no such file, or it is larger than any model.
+    """
+    path = Path(path)
     try:
         if not path.is_file():
             raise ModelFormatError(f"{path}: no such file")
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise ModelFormatError(f"{path}: larger than {MAX_MODEL_BYTES >> 20} MiB; not a model")
-        return path.read_bytes()
+    except OSError as error:
+        raise ModelFormatError(f"{path}: cannot be read: {error.strerror}") from None
+    return path
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return the content of a model file, of whatever library.
+
+    Raises
+    ------
+    ModelFormatError
+        There is no such file, it is larger than any model, or it cannot be read.
+    """
+    try:
+        return check_model_file(path).read_bytes()
     except OSError as error:
         raise ModelFormatError(f"{path}: cannot be read: {error.strerror}") from None
 

@@ -99,8 +99,8 @@ def export_graph(
         How much of the surroundings a crop shows on each side, in sides of the face's box; the
         model's description says how to make the crop.
     metadata : mapping, optional
-        Kept in the model: texts as they are, anything else as JSON. The library's version, the
-        crop's size and the margin are added.
+        Kept in the model: texts as they are, anything else as JSON. The library's version and what
+        `classicface.peers.onnx_predictor` needs to know of crops and landmarks are added.
 
     Raises
     ------
@@ -142,7 +142,14 @@ def export_graph(
         opset_imports=[make.make_opsetid("", OPSET)],
         doc_string=_description(size, margin),
     )
-    notes = {"library": f"classicface {__version__}", "input_size": size, "margin": margin}
+    notes = {
+        "library": f"classicface {__version__}",
+        "input_size": size,
+        "margin": margin,
+        "output": "landmarks",
+        "points": "xy",
+        "range": "pixels",
+    }
     for name, value in sorted({**(metadata or {}), **notes}.items()):
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         model.metadata_props.add(key=name, value=text)

@@ -348,6 +348,7 @@ class TestFile:
         assert notes["terms"] == "any use"
         assert notes["library"] == f"classicface {__version__}"
         assert (notes["input_size"], notes["margin"]) == ("12", "0.25")
+        assert (notes["output"], notes["points"], notes["range"]) == ("landmarks", "xy", "pixels")
         assert "spans 8 pixels" in model.doc_string
         assert "centre at (5.5, 5.5)" in model.doc_string
         [crop] = model.graph.input
