@@ -28,15 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-#: Technique, as it stands in a command -> its class.
-_TECHNIQUES = {
-    "aam": "AAMFitter",
-    "asm": "ASMFitter",
-    "cnn": "CNNFitter",
-    "ert": "ERTFitter",
-    "heatmap": "HeatmapFitter",
-}
-
 
 class Second(str, Enum):
     """The techniques that can start from points."""
@@ -76,11 +67,11 @@ def command(
     --second ert --set second__n_trees=200 --set folds=0[/bold]
     """
     from classicface.chain import ChainFitter
-    from classicface.registry import load
+    from classicface.registry import TECHNIQUES, load
 
     parts: dict[str, Any] = {"second": _seeded(second.value, seed)}
     name = first
-    if first in _TECHNIQUES:
+    if first in TECHNIQUES and first != "chain":
         parts["first"] = _seeded(first, seed)
     else:
         parts |= {"first": load(first), "refit_first": False}
@@ -94,9 +85,9 @@ def command(
 
 def _seeded(technique: str, seed: int) -> LandmarkPredictor:
     """Return an unfitted predictor of a technique, with the seed if it draws anything."""
-    from classicface.registry import predictor_class
+    from classicface.registry import TECHNIQUES, predictor_class
 
-    predictor = predictor_class(_TECHNIQUES[technique])()
+    predictor = predictor_class(TECHNIQUES[technique])()
     if "random_state" in predictor.get_params():
         predictor.set_params(random_state=seed)
     return predictor

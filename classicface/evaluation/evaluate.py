@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classicface import metrics
+from classicface.evaluation.accuracy import common_scheme, share
+from classicface.evaluation.footprint import model_bytes
 from classicface.exceptions import InvalidInputError
 from classicface.predictor import LandmarkPredictor, Progress
-from classicface.shape.schemes import LandmarkScheme, convert_landmarks
+from classicface.shape.schemes import LandmarkScheme
 
 if TYPE_CHECKING:
     from classicface.data.dataset import LandmarkDataset
@@ -41,8 +41,8 @@ def evaluate(
     predictor : LandmarkPredictor
         Fitted.
     dataset : LandmarkDataset
-        Faces with landmarks and the boxes to start from. Where its scheme has fewer points than
-        the predictor's, the predicted points are converted.
+        Faces with landmarks and the boxes to start from. Where its scheme and the
+        predictor's differ, both are taken to the points that they share.
     timing : bool, default True
         Whether to measure the speed too.
     min_seconds : float, default 1.0
@@ -68,16 +68,17 @@ def evaluate(
     Raises
     ------
     InvalidInputError
-        The data set is empty or of a scheme that the predictor's points cannot be turned into.
+        The data set is empty or shares no points with the predictor.
     """
     report = progress or (lambda fraction, text: None)
     if len(dataset) == 0:
         raise InvalidInputError("the data set holds no face; there is nothing to evaluate")
     report(0.0, "predicting")
     predicted = predictor.predict_many(dataset.images, dataset.boxes)
-    scheme = _common_scheme(predictor.scheme_, dataset.scheme)
-    predicted = convert_landmarks(predicted, predictor.scheme_, scheme)
-    result: dict[str, Any] = {"n": len(dataset), **_accuracy(predicted, dataset.landmarks, scheme)}
+    scheme = common_scheme(dataset.scheme, [predictor.scheme_])
+    predicted = share(predicted, predictor.scheme_, scheme)
+    landmarks = share(dataset.landmarks, dataset.scheme, scheme)
+    result: dict[str, Any] = {"n": len(dataset), **_accuracy(predicted, landmarks, scheme)}
     result["us_per_face"] = result["us_per_face_all_cores"] = None
     if timing:
         report(0.3, "timing one thread")
@@ -94,18 +95,9 @@ def evaluate(
         result["us_per_face"] = _microseconds(one_by_one, min_seconds) / n
         report(0.65, "timing all cores")
         result["us_per_face_all_cores"] = _microseconds(all_cores, min_seconds) / n
-    result["model_bytes"] = _model_bytes(predictor)
+    result["model_bytes"] = model_bytes(predictor)
     report(1.0, "done")
     return result
-
-
-def _common_scheme(predicted: LandmarkScheme, annotated: LandmarkScheme) -> LandmarkScheme:
-    """Return the scheme to compare in.
-
-    A data set tells its scheme from the number of points alone, so among schemes of one size the
-    predictor's, which knows the eyes of a user's own scheme, goes first.
-    """
-    return predicted if predicted.n_landmarks == annotated.n_landmarks else annotated
 
 
 def _accuracy(
@@ -150,11 +142,3 @@ def _microseconds(work: Callable[[], None], min_seconds: float) -> float:
         work()
         passes.append(time.perf_counter() - start)
     return 1e6 * statistics.median(passes)
-
-
-def _model_bytes(predictor: LandmarkPredictor) -> int:
-    """Return the size of the file that `save` writes; the same model gives the same bytes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        predictor.save(path)
-        return path.stat().st_size

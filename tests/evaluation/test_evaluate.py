@@ -57,9 +57,16 @@ def test_points_are_converted_to_a_smaller_scheme(mean_shape: Any, faces: Any) -
     assert result["nme_interocular_mean"] == pytest.approx(expected)
 
 
-def test_a_scheme_that_does_not_convert_is_refused(mean_shape: Any, faces: Any) -> None:
-    predictor = mean_shape().fit(faces.convert("ibug51"))
-    with pytest.raises(InvalidInputError, match="no conversion from ibug51 to ibug68"):
+def test_more_annotated_points_than_predicted_are_converted(mean_shape: Any, faces: Any) -> None:
+    inner = faces.convert("ibug51")
+    inner.boxes = faces.boxes
+    predictor = mean_shape().fit(inner)
+    assert evaluate(predictor, faces, timing=False) == evaluate(predictor, inner, timing=False)
+
+
+def test_a_scheme_without_common_points_is_refused(mean_shape: Any, faces: Any) -> None:
+    predictor = mean_shape().fit(LandmarkDataset(faces.images, faces.landmarks[:, :7], faces.boxes))
+    with pytest.raises(InvalidInputError, match="ibug68, points7 have no points"):
         evaluate(predictor, faces, timing=False)
 
 
