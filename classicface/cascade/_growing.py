@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from classicface.cascade._dlib_kernels import read_single_pixels
 from classicface.cascade._kernels import read_pixels, rotation_scale
 
 #: Leading residual directions that score a split: 16 float32 fill one 512-bit vector register.
@@ -29,18 +30,35 @@ def rotations_scales(shapes, centered_mean, inverse_norm, out):
 
 @njit(cache=True, nogil=True)
 def read_sample_pixels(
-    patches, heights, widths, faces, shapes, linear, reach, gains, shifts, anchors, offsets, out
+    patches,
+    heights,
+    widths,
+    faces,
+    shapes,
+    linear,
+    reach,
+    single,
+    gains,
+    shifts,
+    anchors,
+    offsets,
+    out,
 ):
     """Read the pixels of n samples into out (P, n), a part of a larger array.
 
     patches (n_faces, height, width) are padded below and to the right; linear (n, 2) holds
-    (a, b); a sample's pixels are multiplied by its gain and shifted, then cut to 0 to 255.
+    (a, b); pixels are smoothed by reach, or single as in dlib's style. A sample's pixels are
+    multiplied by its gain and shifted, then cut to 0 to 255.
     """
     row = np.empty(anchors.shape[0], np.uint8)
     for s in range(shapes.shape[0]):
         f = faces[s]
         patch = patches[f, : heights[f], : widths[f]]
-        read_pixels(patch, shapes[s], linear[s, 0], linear[s, 1], reach, anchors, offsets, row)
+        a, b = linear[s]
+        if single:
+            read_single_pixels(patch, 0.0, 0.0, 1.0, shapes[s], a, b, anchors, offsets, row)
+        else:
+            read_pixels(patch, shapes[s], a, b, reach, anchors, offsets, row)
         for p in range(anchors.shape[0]):
             value = np.float32(row[p]) * gains[s] + shifts[s]
             out[p, s] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: Bits of a split that hold the index of a pixel.
+#: Bits of a split that hold the index of a pixel: of int32, and of int64.
 PIXEL_BITS = 10
 PIXEL_MASK = (1 << PIXEL_BITS) - 1
+WIDE_PIXEL_BITS = 16
 
 
 @njit(cache=True, nogil=True)
@@ -53,33 +54,35 @@ def read_pixels(image, shape, a, b, reach, anchors, offsets, out):
 
 
 @njit(cache=True, nogil=True)
-def next_node(tree, node, pixels):
+def next_node(tree, node, pixels, bits):
     """Go from a node of one tree, splits (2**depth - 1,), to one of its two children.
 
     Unsigned indices spare the test for negative ones.
     """
-    split = tree[node]
-    first = np.int32(pixels[np.uint64(split & PIXEL_MASK)])
-    second = np.int32(pixels[np.uint64((split >> PIXEL_BITS) & PIXEL_MASK)])
-    above = np.uint64(first - second > split >> (2 * PIXEL_BITS))
+    split = np.int64(tree[node])
+    mask = (np.int64(1) << bits) - np.int64(1)
+    first = np.int32(pixels[np.uint64(split & mask)])
+    second = np.int32(pixels[np.uint64((split >> bits) & mask)])
+    above = np.uint64(first - second > split >> (bits + bits))
     return node + node + np.uint64(1) + above
 
 
 @njit(cache=True, nogil=True)
 def find_leaves(pixels, splits, depth, out):
-    """Find the leaf of every tree; splits (T, 2**depth - 1), out (T,).
+    """Find the leaf of every tree; splits (T, 2**depth - 1) int32 or int64, out (T,).
 
     Four trees go in step: the loads of one overlap those of the others.
     """
+    bits = np.int64(PIXEL_BITS if splits.itemsize == 4 else WIDE_PIXEL_BITS)
     first_leaf = np.uint64((1 << depth) - 1)
     n_trees = splits.shape[0]
     for t in range(0, n_trees - 3, 4):
         p = q = r = s = np.uint64(0)
         for _ in range(depth):
-            p = next_node(splits[t], p, pixels)
-            q = next_node(splits[t + 1], q, pixels)
-            r = next_node(splits[t + 2], r, pixels)
-            s = next_node(splits[t + 3], s, pixels)
+            p = next_node(splits[t], p, pixels, bits)
+            q = next_node(splits[t + 1], q, pixels, bits)
+            r = next_node(splits[t + 2], r, pixels, bits)
+            s = next_node(splits[t + 3], s, pixels, bits)
         out[t] = p - first_leaf
         out[t + 1] = q - first_leaf
         out[t + 2] = r - first_leaf
@@ -87,7 +90,7 @@ def find_leaves(pixels, splits, depth, out):
     for t in range(n_trees - n_trees % 4, n_trees):
         p = np.uint64(0)
         for _ in range(depth):
-            p = next_node(splits[t], p, pixels)
+            p = next_node(splits[t], p, pixels, bits)
         out[t] = p - first_leaf
 
 

@@ -7,13 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.cascade.forest import LARGEST, MAX_PIXELS, Cascade
+from classicface.cascade.dlib_forest import CASCADES, DlibCascade
+from classicface.cascade.forest import LARGEST, Cascade
+from classicface.cascade.parameters import INTEGERS, LIMITS, NUMBERS, PRESETS
+from classicface.exceptions import InvalidInputError
 from classicface.image.patch import face_patch
 from classicface.predictor import Progress, n_threads
 from classicface.refining import RefiningPredictor
 from classicface.shape.boxes import box_centers_sides, landmark_box, sunflower
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import (
+    check_choice,
     check_flag,
     check_integer,
     check_number,
@@ -22,19 +26,6 @@ from classicface.validation import (
 )
 
 __all__ = ["PRESETS", "ERTFitter"]
-
-#: What the presets change of the defaults of `ERTFitter`.
-PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {
-        "n_pixels": 400,
-        "n_candidates": 20,
-        "node_samples": 4096,
-        "n_starts": 1,
-        "flip": False,
-    },
-    "default": {},
-    "accurate": {"n_trees": 1000, "shrinkage": 0.05, "n_candidates": 120, "n_starts": 9},
-}
 
 
 class ERTFitter(RefiningPredictor):
@@ -92,6 +83,11 @@ class ERTFitter(RefiningPredictor):
     flip : bool, default True
         Prediction runs on the mirrored patch too, where the scheme says how its points mirror;
         train with mirrored faces then.
+    style : {"classicface", "dlib"}, default "classicface"
+        With ``"dlib"``, training and prediction keep to the algorithm of dlib's shape_predictor, so
+        that `classicface.peers.dlib_dat.write_dlib` can write the model for it: a pixel is that of
+        the picture itself and black outside, steps do not turn with the shape, prediction runs
+        once. `face_size`, `n_starts` and `flip` have no effect then.
     time_budget : float, optional
         Seconds that training may take: fewer pairs are tried at each split to keep within it, and
         the cascade ends with the stage that exhausts it.
@@ -105,8 +101,8 @@ class ERTFitter(RefiningPredictor):
 
     Attributes
     ----------
-    cascade_ : Cascade
-        The fitted trees.
+    cascade_ : Cascade or DlibCascade
+        The fitted trees, by the style.
     train_error_ : list of float
         Mean distance of the training samples to the truth after each stage,
         in sides of the box.
@@ -115,7 +111,7 @@ class ERTFitter(RefiningPredictor):
     presets = PRESETS
     _transient_params = ("checkpoint", "n_jobs", "time_budget")
 
-    cascade_: Cascade
+    cascade_: Cascade | DlibCascade
     train_error_: list[float]
 
     def __init__(
@@ -141,6 +137,7 @@ class ERTFitter(RefiningPredictor):
         margin: float = 0.5,
         n_starts: int = 3,
         flip: bool = True,
+        style: str = "classicface",
         time_budget: float | None = None,
         checkpoint: str | None = None,
         random_state: int | np.random.Generator | None = None,
@@ -167,6 +164,7 @@ class ERTFitter(RefiningPredictor):
         self.margin = margin
         self.n_starts = n_starts
         self.flip = flip
+        self.style = style
         self.time_budget = time_budget
         self.checkpoint = checkpoint
         self.random_state = random_state
@@ -184,12 +182,13 @@ class ERTFitter(RefiningPredictor):
         n_landmarks : int, default 68
         largest_side : float, optional
             The longest side of a face's box, in pixels; without it, the largest that training
-            does not scale down.
+            does not scale down (of dlib's style, which scales nothing down, it is but a guess).
         """
         self.check_params()
         side = float(LARGEST * self.face_size)
         if largest_side is not None:
-            side = min(side, check_number(largest_side, "largest_side", 1.0))
+            longest = check_number(largest_side, "largest_side", 1.0)
+            side = longest if self.style == "dlib" else min(side, longest)
         patch_side = side * (1 + 2 * self.margin) + 2
         n_samples = n_faces * self.oversampling
         n_dims = max(16, min(self.n_directions, 2 * n_landmarks))
@@ -201,13 +200,19 @@ class ERTFitter(RefiningPredictor):
 
     def check_params(self) -> None:
         """Refuse parameters that are out of range, with InvalidInputError."""
-        for name, low, high in _INTEGERS:
+        check_choice(self.style, "style", LIMITS)
+        self._check_size(*LIMITS[self.style])
+        for name, low, high in INTEGERS:
             check_integer(getattr(self, name), name, low, high)
-        for name, least, most in _NUMBERS:
+        for name, least, most in NUMBERS:
             check_number(getattr(self, name), name, least, most)
         check_flag(self.flip, "flip")
         check_training(self.time_budget, self.checkpoint)
         check_random_state(self.random_state)
+
+    def _check_size(self, most_depth: int, most_pixels: int) -> None:
+        check_integer(self.depth, "depth", 1, most_depth)
+        check_integer(self.n_pixels, "n_pixels", 2, most_pixels)
 
     def _fit(
         self,
@@ -220,6 +225,9 @@ class ERTFitter(RefiningPredictor):
     ) -> None:
         from classicface.cascade.trainer import train_cascade
 
+        self._check_size(*LIMITS["classicface"])
+        if starts is not None and self.style == "dlib":
+            raise InvalidInputError(_FROM_BOXES)
         self.cascade_, self.train_error_ = train_cascade(
             images,
             landmarks,
@@ -233,8 +241,10 @@ class ERTFitter(RefiningPredictor):
     _fit_from = _fit
 
     def _predict(self, image: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        centers, sides = box_centers_sides(boxes)
         cascade, spread = self.cascade_, _START_SPREAD[: self.n_starts]
+        if isinstance(cascade, DlibCascade):
+            return cascade.run(image, boxes)
+        centers, sides = box_centers_sides(boxes)
         result = np.empty((len(boxes), *cascade.mean_shape.shape), np.float32)
         faces = zip(centers.tolist(), sides.tolist(), strict=True)
         flip, largest = self._flips, LARGEST * self.face_size
@@ -253,6 +263,8 @@ class ERTFitter(RefiningPredictor):
 
     def _refine(self, image: NDArray[np.uint8], starts: NDArray[np.float32]) -> NDArray[np.float32]:
         cascade, flip, largest = self.cascade_, self._flips, LARGEST * self.face_size
+        if isinstance(cascade, DlibCascade):
+            raise InvalidInputError(_FROM_BOXES)
         result = np.empty(starts.shape, np.float32)
         centers, sides = box_centers_sides(landmark_box(starts))
         for i, (center, side) in enumerate(zip(centers.tolist(), sides.tolist(), strict=True)):
@@ -282,37 +294,12 @@ class ERTFitter(RefiningPredictor):
 
     def _restore(self, header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
         self.train_error_ = [float(error) for error in header["train_error"]]
-        self.cascade_ = Cascade.from_tensors(tensors, self.scheme_.n_landmarks)
-
-
-_INTEGERS = [
-    ("n_stages", 1, 1000),
-    ("n_trees", 1, 100_000),
-    ("depth", 1, 10),
-    ("oversampling", 1, 10_000),
-    ("n_pixels", 2, MAX_PIXELS),
-    ("n_candidates", 1, 10_000),
-    ("node_samples", 1, 10_000_000),
-    ("min_leaf", 1, 1_000_000),
-    ("n_directions", 16, 4096),
-    ("face_size", 8, 1024),
-    ("n_starts", 1, 25),
-]
-
-_NUMBERS = [
-    ("shrinkage", 1e-6, 1.0),
-    ("distance_prior", 1e-3, 1e3),
-    ("padding", 0.0, 1.0),
-    ("shift_jitter", 0.0, 0.4),
-    ("scale_jitter", 0.0, 0.4),
-    ("rotation_jitter", 0.0, 60.0),
-    ("noise", 0.0, 1.0),
-    ("light_jitter", 0.0, 1.0),
-    ("margin", 0.0, 2.0),
-]
+        self.cascade_ = CASCADES[self.style].from_tensors(tensors, self.scheme_.n_landmarks)
 
 
 _START_SPREAD = sunflower(25).astype(np.float32)
 
 # What a mirror does to a start.
 _TURN = np.array([-1, 1, 1], np.float32)
+
+_FROM_BOXES = 'a tree cascade of style="dlib" starts from a box, not from points'

@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.cascade._kernels import PIXEL_BITS, PIXEL_MASK, predict_shapes, refine_shapes
+from classicface.cascade._kernels import PIXEL_BITS, predict_shapes, refine_shapes
 from classicface.exceptions import ModelFormatError
 
-__all__ = ["LARGEST", "MAX_PIXELS", "REACH", "Cascade"]
+__all__ = [
+    "LARGEST",
+    "MAX_PIXELS",
+    "REACH",
+    "Cascade",
+    "check_shapes",
+    "check_trees",
+    "kernel_mean",
+    "stored_arrays",
+]
 
 #: Pixels that the splits can tell apart.
 MAX_PIXELS = 1 << PIXEL_BITS
@@ -57,11 +66,8 @@ class Cascade:
     _arguments: tuple[Any, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        centered = self.mean_shape - self.mean_shape.mean(axis=0)
-        spread = float(np.sum(centered.astype(np.float64) ** 2))
         arguments = (
-            np.ascontiguousarray(centered, np.float32),
-            np.float32(1.0 / max(spread, 1e-12)),
+            *kernel_mean(self.mean_shape),
             self.reach[0],
             self.anchors,
             self.offsets,
@@ -153,47 +159,93 @@ class Cascade:
         ModelFormatError
             An array is missing, of another type or shape, or points outside the others.
         """
-        arrays = {}
-        for name, (dtype, ndim) in _LAYOUT.items():
-            array = tensors.get(name)
-            if array is None or array.dtype != dtype or array.ndim != ndim or array.size == 0:
-                raise ModelFormatError(
-                    f"damaged cascade: {name} is missing, empty or of another type"
-                )
-            if dtype == np.float32 and not np.all(np.abs(array) <= _MAX_LENGTH):  # NaN fails too
-                raise ModelFormatError(
-                    f"damaged cascade: {name} holds a value beyond ±{_MAX_LENGTH:g}, or NaN"
-                )
-            arrays[name] = np.ascontiguousarray(array)
-        cascade = cls(**arrays)
+        cascade = cls(**stored_arrays(tensors, _LAYOUT))
         cascade._check(n_landmarks)
         return cascade
 
     def _check(self, n_landmarks: int) -> None:
-        n_stages, n_pixels = self.anchors.shape
-        n_trees, n_leaves, n_dims = self.leaves.shape[1:]
-        expected = {
-            "mean_shape": (n_landmarks, 2),
-            "anchors": (n_stages, n_pixels),
-            "offsets": (n_stages, n_pixels, 2),
-            "splits": (n_stages, n_trees, n_leaves - 1),
-            "leaves": (n_stages, n_trees, 1 << self.depth, n_dims),
-            "directions": (n_stages, 2 * n_landmarks, n_dims),
-            "reach": (1,),
-        }
-        for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
-                raise ModelFormatError(
-                    f"damaged cascade: {name} has shape {getattr(self, name).shape},"
-                    f" expected {shape}"
-                )
-        highest = max((self.splits >> shift & PIXEL_MASK).max() for shift in (0, PIXEL_BITS))
-        if highest >= n_pixels:
-            raise ModelFormatError("damaged cascade: a split points to a pixel that is not there")
-        if self.anchors.min() < 0 or self.anchors.max() >= n_landmarks:
-            raise ModelFormatError("damaged cascade: a pixel is tied to a landmark out of range")
+        n_dims = self.leaves.shape[3]
+        more = {"directions": (self.n_stages, 2 * n_landmarks, n_dims), "reach": (1,)}
+        check_trees(self, n_landmarks, n_dims, PIXEL_BITS)
+        check_shapes(self, more)
         if self.reach[0] < 0:
             raise ModelFormatError(f"damaged cascade: the reach is negative ({self.reach[0]:g})")
+
+
+def kernel_mean(mean_shape: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Return what `rotation_scale` takes of a mean shape: it centred, and 1 over its square.
+
+    Both are of the precision of the mean shape, and so is the similarity then.
+    """
+    centered = mean_shape - mean_shape.mean(axis=0)
+    spread = float(np.sum(centered.astype(np.float64) ** 2))
+    return np.ascontiguousarray(centered), mean_shape.dtype.type(1.0 / max(spread, 1e-12))
+
+
+def stored_arrays(
+    tensors: dict[str, NDArray[Any]], layout: dict[str, tuple[Any, int]]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a layout (name -> type, number of axes), or raise ModelFormatError.
+
+    Reals are finite and within what training can give.
+    """
+    arrays = {}
+    for name, (dtype, ndim) in layout.items():
+        array = tensors.get(name)
+        if array is None or array.dtype != dtype or array.ndim != ndim or array.size == 0:
+            raise ModelFormatError(f"damaged cascade: {name} is missing, empty or of another type")
+        if array.dtype.kind == "f" and not (  # NaN fails too
+            array.min() >= -_MAX_LENGTH and array.max() <= _MAX_LENGTH
+        ):
+            raise ModelFormatError(
+                f"damaged cascade: {name} holds a value beyond ±{_MAX_LENGTH:g}, or NaN"
+            )
+        arrays[name] = np.ascontiguousarray(array)
+    return arrays
+
+
+def check_trees(cascade: Any, n_landmarks: int, n_dims: int, pixel_bits: int) -> None:
+    """Check the shapes and indices of what both kinds of cascade hold.
+
+    Parameters
+    ----------
+    cascade : Cascade or DlibCascade
+    n_landmarks : int
+    n_dims : int
+        The numbers of a leaf.
+    pixel_bits : int
+        Bits of a split that hold the index of a pixel.
+
+    Raises
+    ------
+    ModelFormatError
+    """
+    n_stages, n_pixels = cascade.anchors.shape
+    n_trees, n_leaves = cascade.leaves.shape[1:3]
+    expected = {
+        "mean_shape": (n_landmarks, 2),
+        "anchors": (n_stages, n_pixels),
+        "offsets": (n_stages, n_pixels, 2),
+        "splits": (n_stages, n_trees, n_leaves - 1),
+        "leaves": (n_stages, n_trees, 1 << cascade.depth, n_dims),
+    }
+    check_shapes(cascade, expected)
+    mask = (1 << pixel_bits) - 1
+    highest = max((cascade.splits >> shift & mask).max() for shift in (0, pixel_bits))
+    if highest >= n_pixels:
+        raise ModelFormatError("damaged cascade: a split points to a pixel that is not there")
+    if cascade.anchors.min() < 0 or cascade.anchors.max() >= n_landmarks:
+        raise ModelFormatError("damaged cascade: a pixel is tied to a landmark out of range")
+
+
+def check_shapes(cascade: Any, expected: dict[str, tuple[int, ...]]) -> None:
+    """Check the shapes of some arrays of a cascade, or raise ModelFormatError."""
+    for name, shape in expected.items():
+        if getattr(cascade, name).shape != shape:
+            raise ModelFormatError(
+                f"damaged cascade: {name} has shape {getattr(cascade, name).shape},"
+                f" expected {shape}"
+            )
 
 
 # In sides of the box: far above what training can give, far below what overflows.

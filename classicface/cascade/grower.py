@@ -41,6 +41,7 @@ class TreeParameters:
     padding: float
     n_directions: int
     light_jitter: float
+    style: str = "classicface"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class StageGrower:
         linear = np.empty((len(samples), 2), np.float32)
         rotations_scales(samples.shapes, self._centered, self._inverse_norm, linear)
         pixels = self._read(samples, linear, anchors, offsets, rng)
+        if self.parameters.style == "dlib":  # steps neither turn nor grow with the shape
+            linear = np.column_stack([samples.sides, np.zeros(len(samples))]).astype(np.float32)
         residuals = self._residuals(samples, linear)
         directions, deviations = _principal_directions(residuals, self.parameters.n_directions)
         targets = residuals @ directions
@@ -160,6 +163,7 @@ class StageGrower:
                 samples.shapes[block],
                 linear[block],
                 self.reach,
+                self.parameters.style == "dlib",
                 gains[block],
                 shifts[block],
                 anchors,

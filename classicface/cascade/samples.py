@@ -95,10 +95,13 @@ class Samples:
         The face of each sample.
     shapes : ndarray of float32, shape (N, L, 2)
         The current shapes in patch coordinates.
+    sides : ndarray, shape (N,)
+        The sides of the boxes that the samples started from, in patch pixels.
     """
 
     faces: NDArray[np.int32]
     shapes: NDArray[np.float32]
+    sides: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.faces)
@@ -137,7 +140,7 @@ def draw_samples(
     cos, sin = (sides * np.cos(angles))[:, None], (sides * np.sin(angles))[:, None]
     x, y = mean_shape[:, 0], mean_shape[:, 1]
     shapes = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1) + centers[:, None]
-    return Samples(faces, shapes.astype(np.float32))
+    return Samples(faces, shapes.astype(np.float32), sides)
 
 
 def place_samples(patches: FacePatches, starts: NDArray[np.float32]) -> Samples:
@@ -152,4 +155,5 @@ def place_samples(patches: FacePatches, starts: NDArray[np.float32]) -> Samples:
     n_faces, n_starts = starts.shape[:2]
     faces = np.tile(np.arange(n_faces, dtype=np.int32), n_starts)
     shapes = starts * patches.scales[:, None, None, None] + patches.offsets[:, None, None]
-    return Samples(faces, np.concatenate(shapes.swapaxes(0, 1)).astype(np.float32))
+    placed = np.concatenate(shapes.swapaxes(0, 1)).astype(np.float32)
+    return Samples(faces, placed, patches.sides[faces])

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import logging
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classicface.cascade.dlib_forest import CASCADES, DlibCascade
 from classicface.cascade.forest import LARGEST, REACH, Cascade
 from classicface.cascade.grower import Stage, StageGrower, TreeParameters
 from classicface.cascade.samples import FacePatches, draw_samples, place_samples
@@ -37,7 +39,7 @@ def train_cascade(
     n_jobs: int,
     progress: Progress,
     starts: NDArray[np.float32] | None = None,
-) -> tuple[Cascade, list[float]]:
+) -> tuple[Cascade | DlibCascade, list[float]]:
     """Train a cascade; the parameters are those of `ERTFitter`.
 
     Parameters
@@ -54,7 +56,8 @@ def train_cascade(
 
     Returns
     -------
-    cascade : Cascade
+    cascade : Cascade or DlibCascade
+        By the style.
     errors : list of float
         Mean distance of the samples to the truth after each stage, in sides of the box.
     """
@@ -66,9 +69,7 @@ def train_cascade(
     stages = run.stages
     arrays = {name: np.stack([getattr(s, name) for s in stages]) for name in _STAGE_ARRAYS}
     run.remove_checkpoint()
-    return Cascade(
-        mean_shape=run.mean_shape, reach=np.array([run.reach], np.float32), **arrays
-    ), run.errors
+    return CASCADES[params["style"]](**run.with_frame(arrays)), run.errors
 
 
 _STAGE_ARRAYS = ("anchors", "offsets", "splits", "leaves", "directions")
@@ -93,9 +94,8 @@ class _Run:
         if params["random_state"] is self.rng:  # a generator: what it would draw
             self.seed = repr(self.rng.bit_generator.state)
         self.start = time.monotonic()
-        self.patches = FacePatches.cut(
-            images, landmarks, boxes, LARGEST * params["face_size"], params["margin"]
-        )
+        largest = math.inf if params["style"] == "dlib" else LARGEST * params["face_size"]
+        self.patches = FacePatches.cut(images, landmarks, boxes, largest, params["margin"])
         self.reach = REACH / params["face_size"]
         self.mean_shape = self.patches.mean_shape()
         if np.ptp(self.mean_shape, axis=0).max() < 1e-6:
@@ -117,6 +117,14 @@ class _Run:
     def unfinished(self) -> bool:
         """Tell whether another stage is due."""
         return len(self.stages) < self.params["n_stages"] and not self.out_of_time
+
+    def with_frame(self, stages: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the arrays of the stages with those that all stages share."""
+        if self.params["style"] == "dlib":  # the box is dlib's rectangle; its corner is at 0
+            corner = self.mean_shape + np.float32(0.5)
+            return {"mean_shape": corner, "box_map": np.array([0.0, 0.0, 1.0]), **stages}
+        reach = np.array([self.reach], np.float32)
+        return {"mean_shape": self.mean_shape, "reach": reach, **stages}
 
     def grow_stage(self, workers: Workers) -> None:
         """Grow the next stage, report, and save a checkpoint."""
@@ -208,9 +216,8 @@ class _Run:
                 name: np.stack([tensors[f"{i}.{name}"] for i in range(len(self.errors))])
                 for name in _STAGE_ARRAYS
             }
-            reach = np.array([self.reach], np.float32)
-            cascade = {"mean_shape": self.mean_shape, "reach": reach, **stages}
-            Cascade.from_tensors(cascade, len(self.mean_shape))
+            cascade = CASCADES[self.params["style"]]
+            cascade.from_tensors(self.with_frame(stages), len(self.mean_shape))
             self.samples.shapes[:] = tensors["shapes"]
             self.rng.bit_generator.state = header["random_state"]
             self.start -= float(header["seconds"])

@@ -37,8 +37,8 @@ def test_rotations_scales(seed, n_samples, n_landmarks):
 
 
 @few
-@given(seed=seeds, n_samples=st.integers(1, 12))
-def test_read_sample_pixels(seed, n_samples):
+@given(seed=seeds, n_samples=st.integers(1, 12), single=st.booleans())
+def test_read_sample_pixels(seed, n_samples, single):
     rng = np.random.default_rng(seed)
     n_faces, n_landmarks, n_pixels = 3, 2, 4
     heights, widths = rng.integers(1, 9, (2, n_faces))
@@ -56,7 +56,7 @@ def test_read_sample_pixels(seed, n_samples):
     for s, f in enumerate(faces):
         (a, b), (dx, dy) = linear[s].astype(float), offsets.astype(float).T
         x, y = shapes[s, anchors].T + np.stack([a * dx - b * dy, b * dx + a * dy]) + 0.5
-        step = float(reach) * np.hypot(a, b)
+        step = 0.0 if single else float(reach) * np.hypot(a, b)
         total = np.zeros(n_pixels, int)
         for right in (-step, step):
             for down in (-step, step):
@@ -64,6 +64,8 @@ def test_read_sample_pixels(seed, n_samples):
                 row = np.clip(np.floor(y + down).astype(int), 0, heights[f] - 1)
                 total += patches[f, row, column]
         value = (total + 2) // 4
+        if single:
+            value[(x < 0) | (x >= widths[f]) | (y < 0) | (y >= heights[f])] = 0
         expected[:, s] = np.floor(np.clip(value * gains[s] + shifts[s], 0, 255))
     whole = np.full((n_pixels, n_samples + 5), 99, np.uint8)
     read_sample_pixels(
@@ -74,6 +76,7 @@ def test_read_sample_pixels(seed, n_samples):
         shapes,
         linear,
         reach,
+        single,
         gains,
         shifts,
         anchors,
