@@ -9,7 +9,15 @@ from classicface.exceptions import InvalidInputError, ModelFormatError
 from classicface.persistence import read_model
 from classicface.predictor import LandmarkPredictor
 
-__all__ = ["CLASSES", "DEFAULT_MODEL", "MODELS", "load", "model_path", "predictor_class"]
+__all__ = [
+    "CLASSES",
+    "DEFAULT_MODEL",
+    "MODELS",
+    "TECHNIQUES",
+    "load",
+    "model_path",
+    "predictor_class",
+]
 
 #: Class name, as it stands in a model file -> "module:class"; imported when first needed.
 CLASSES: dict[str, str] = {
@@ -19,6 +27,16 @@ CLASSES: dict[str, str] = {
     "ChainFitter": "classicface.chain:ChainFitter",
     "ERTFitter": "classicface.cascade.ert:ERTFitter",
     "HeatmapFitter": "classicface.cnn.heatmap_model:HeatmapFitter",
+}
+
+#: Name of a technique on the command line -> its class.
+TECHNIQUES: dict[str, str] = {
+    "aam": "AAMFitter",
+    "asm": "ASMFitter",
+    "chain": "ChainFitter",
+    "cnn": "CNNFitter",
+    "ert": "ERTFitter",
+    "heatmap": "HeatmapFitter",
 }
 
 #: The model that is taken where none is named.
@@ -68,7 +86,8 @@ def load(model: str | Path = DEFAULT_MODEL) -> LandmarkPredictor:
     Parameters
     ----------
     model : path-like or str, default "ert68"
-        A model file that `LandmarkPredictor.save` wrote, or the name of a bundled model.
+        A model file that `LandmarkPredictor.save` wrote, a file ``.dat`` of dlib's shape_predictor
+        (see `classicface.peers.dlib_dat.read_dlib`), or the name of a bundled model.
 
     Returns
     -------
@@ -87,6 +106,10 @@ def load(model: str | Path = DEFAULT_MODEL) -> LandmarkPredictor:
     >>> predictor = classicface.load("ert68")  # doctest: +SKIP
     """
     path = model_path(model)
+    if path.suffix.lower() == ".dat":
+        from classicface.peers.dlib_dat import read_dlib
+
+        return read_dlib(path)
     header, tensors = read_model(path)
     name = header.get("class")
     if name == "PointDistributionModel":
