@@ -75,7 +75,7 @@ def _group() -> None:
 def ert(
     data: Data,
     output: Output,
-    preset: Annotated[str, typer.Option(help="fast, default or accurate.")] = "default",
+    preset: Annotated[str, typer.Option(help="fast, default, accurate or dlib.")] = "default",
     settings: Settings = None,
     boxes: Boxes = "auto",
     scheme: Scheme = None,

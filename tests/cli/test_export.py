@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import classicface
+from classicface.cascade.ert import ERTFitter
 from classicface.cli import main
 from classicface.exceptions import MissingDependencyError
 
@@ -60,9 +63,44 @@ def test_a_missing_package_is_named(mean_shape, mean_model, tmp_path, capsys, mo
     assert 'pip install "classicface[onnx]"' in capsys.readouterr().err
 
 
+@pytest.fixture
+def for_dlib(faces, tmp_path):
+    """Return the files of a small cascade of dlib's style, in our format and in dlib's."""
+    fitter = ERTFitter.from_preset(
+        "dlib", n_stages=2, n_trees=5, oversampling=3, n_pixels=30, random_state=0
+    )
+    fitter.fit(faces).save(tmp_path / "ours.safetensors")
+    assert main(["export", str(tmp_path / "ours.safetensors"), "-o", str(tmp_path / "x.dat")]) == 0
+    return tmp_path / "ours.safetensors", tmp_path / "x.dat"
+
+
+def test_a_file_of_dlib_and_back(for_dlib, faces, tmp_path):
+    ours, theirs = for_dlib
+    back = tmp_path / "back.safetensors"
+    assert main(["export", str(theirs), "-o", str(back)]) == 0
+    points = [classicface.load(p).predict(faces.images[0], faces.boxes[0]) for p in (ours, back)]
+    assert np.allclose(*points, atol=0.5)
+
+
+def test_a_file_of_dlib_is_compressed(for_dlib, tmp_path):
+    small = tmp_path / "small.safetensors"
+    arguments = ["export", str(for_dlib[1]), "-o", str(small), "--directions", "16"]
+    assert main(arguments) == 0
+    assert classicface.load(small).cascade_.leaves.dtype == np.int8
+
+
+def test_what_dlib_cannot_hold_is_refused(tmp_path, capsys):
+    assert main(["export", "ert68", "-o", str(tmp_path / "x.dat")]) == 2
+    err = capsys.readouterr().err
+    assert "ert68: dlib's shape_predictor cannot hold the model" in err
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["ert68", "-o", "x.pt"], "no format has the ending '.pt'; there are .onnx, .dat"),
+        (["ert68", "-o", "x.safetensors", "--directions", "32"], "compresses .dat files"),
         (["nothing.safetensors", "-o", "x.onnx"], "no such model file"),
         (["ert68"], "--output"),
         ([], "Missing argument"),
