@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from classicface.evaluation.report.formats import (
+    capital,
     decimals,
     duration,
     file_size,
@@ -65,8 +66,8 @@ def main_table(comparison: Comparison) -> Table:
     columns = [
         Column("Place"),
         _METHOD,
-        Column("Kind", words=True),
-        Column("NME mean", "%"),
+        Column("Kind", words=True, name="kind"),
+        Column("NME mean", "%", sorted=True),
         Column("NME median", "%"),
         Column("AUC to 8 %"),
         Column("Over 10 %", "% of faces"),
@@ -93,7 +94,7 @@ def main_table(comparison: Comparison) -> Table:
             number_cell(method.training_seconds, seconds(method.training_seconds)),
         )
         rows.append(Row(cells, i))
-    title = f"All methods, by the mean NME ({NORMALIZER_NAMES[kind]})"
+    title = f"By the mean NME ({NORMALIZER_NAMES[kind]})"
     return Table(title, columns, rows, head=1).without_empty()
 
 
@@ -221,6 +222,6 @@ def robustness_tables(comparison: Comparison) -> list[Table]:
             Row((method_cell(method), *heat_cells(row, values)), i)
             for (i, method), row in zip(measured, values, strict=True)
         ]
-        title = f"{level.title} [{level.unit}]: mean NME in percent ({kind})"
+        title = f"{capital(level.title)} [{level.unit}]: mean NME in percent ({kind})"
         tables.append(Table(title, columns, rows))
     return tables

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.evaluation.report.formats import decimals, shorten
+from classicface.evaluation.report.formats import capital, decimals, shorten
 from classicface.evaluation.report.pareto import log_ticks
 from classicface.evaluation.report.style import HEAT, INK, MUTED, RULE, line_style
 from classicface.evaluation.results import NORMALIZER_NAMES, Comparison
@@ -152,10 +152,10 @@ def _dots_legend(
 def robustness_figure(comparison: Comparison, narrow: bool) -> Figure:
     """Draw the mean error over the levels of each perturbation."""
     levels = comparison.levels
-    n_columns = 1 if narrow else min(3, len(levels))
+    n_columns = 1 if narrow else min(4, len(levels))
     rows = -(-len(levels) // n_columns)
     below = 20 * -(-len(comparison.methods) // (2 if narrow else 5)) + 20
-    figure = _figure(_NARROW if narrow else _WIDE, (230 if narrow else 290) * rows + below)
+    figure = _figure(_NARROW if narrow else _WIDE, (230 if narrow else 270) * rows + below)
     cells = figure.subplots(rows, n_columns, squeeze=False, sharey=True).ravel()
     for axes in cells[len(levels) :]:
         axes.set_axis_off()
@@ -167,19 +167,18 @@ def robustness_figure(comparison: Comparison, narrow: bool) -> Figure:
                 values[~np.isfinite(values)] = np.nan
                 style = {**line_style(i), "lw": 1.6, "marker": "o", "ms": 3.5, "mew": 0}
                 (handles[i],) = axes.plot(level.values, values, gid=f"curve-{i}", **style)
-        axes.set_title(shorten(level.title, 40), loc="left", color=INK)
+        axes.set_title(shorten(capital(level.title), 40), loc="left", color=INK)
         axes.set_xlabel(shorten(level.unit, 40), color=MUTED)
         axes.set_xticks(level.values, [f"{value:g}" for value in level.values])
         axes.tick_params(labelleft=True)
     _set_errors(cells[0], comparison)
     names = [shorten(comparison.methods[i].name, 18 if narrow else 26) for i in handles]
-    title = f"mean NME, {NORMALIZER_NAMES[comparison.normalizer]} [%]"
+    figure.supylabel(f"mean NME, {NORMALIZER_NAMES[comparison.normalizer]} [%]", fontsize=12)
     if handles:
-        legend = figure.legend(
-            list(handles.values()), names, loc="outside lower left", alignment="left",
-            ncols=2 if narrow else 5, title=title, labelcolor=INK, title_fontsize=11.5,
+        figure.legend(
+            list(handles.values()), names, loc="outside lower left",
+            ncols=2 if narrow else 5, labelcolor=INK,
         )  # fmt: skip
-        legend.get_title().set_color(MUTED)
     return figure
 
 

@@ -31,7 +31,7 @@ def cost_table(comparison: Comparison) -> Table | None:
         Row((method_cell(method), *_cost_cells(method)), i)
         for i, method in enumerate(comparison.methods)
     ]
-    table = Table("Speed, memory and size", columns, rows).without_empty()
+    table = Table("What each method costs", columns, rows).without_empty()
     return table if len(table.columns) > 1 else None
 
 

@@ -9,6 +9,7 @@ from classicface.evaluation.results import Estimate
 
 __all__ = [
     "MISSING",
+    "capital",
     "decimals",
     "duration",
     "file_size",
@@ -27,6 +28,11 @@ MISSING = "–"  # noqa: RUF001
 
 _TIMES = ((1.0, "µs"), (1e3, "ms"), (1e6, "s"))
 _SIZES = ((1e3, "kB"), (1e6, "MB"), (1e9, "GB"))
+
+
+def capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def decimals(value: float | None, digits: int = 2) -> str:

@@ -20,10 +20,7 @@ __all__ = ["Tile", "TileRow", "same_faces", "worst_faces"]
 
 #: The side of a picture, in pixels, and what is around the face, in its sides.
 SIZE = 160
-_MARGIN = 0.24
-
-# Drawn larger and averaged down, so that points and lines come out fine.
-_FINE = 2
+_MARGIN = 0.28
 
 #: How many of the worst pictures of each method are shown.
 N_WORST = 10
@@ -113,8 +110,6 @@ def _drawn(
     comparison: Comparison, face: int, *points: NDArray[np.float32] | None
 ) -> NDArray[np.uint8]:
     """Draw on a face what was annotated (the first points) in green, what was found in yellow."""
-    import cv2
-
     dataset = comparison.dataset
     pixels, pose = _crop(comparison, face)
     missing = np.full((dataset.scheme.n_landmarks, 2), np.nan)
@@ -122,7 +117,7 @@ def _drawn(
     drawn = draw_landmarks(pixels, np.stack(shown), dataset.scheme)
     if np.isnan(shown[-1]).all():
         drawn = (drawn // 3 + 150).astype(np.uint8)  # not found: the face is there, but faint
-    return cv2.resize(drawn, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return drawn
 
 
 def _crop(comparison: Comparison, face: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -132,9 +127,8 @@ def _crop(comparison: Comparison, face: int) -> tuple[NDArray[np.uint8], NDArray
     if np.isnan(box).any():
         box = dataset.boxes[face : face + 1]
     centers, sides = box_centers_sides(box)
-    size = SIZE * _FINE
-    pose = crop_pose(centers[0], max(float(sides[0]), 1.0), size, _MARGIN)
-    return crop_face(dataset.images[face], pose, size), pose
+    pose = crop_pose(centers[0], max(float(sides[0]), 1.0), SIZE, _MARGIN)
+    return crop_face(dataset.images[face], pose, SIZE), pose
 
 
 def _error(method: MethodResult, face: int, comparison: Comparison) -> str:

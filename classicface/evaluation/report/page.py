@@ -13,7 +13,7 @@ import numpy as np
 from classicface.evaluation.report import accuracy_tables, cost_tables, gallery
 from classicface.evaluation.report.charts import ced_figure, landmarks_figure, robustness_figure
 from classicface.evaluation.report.formats import (
-    MISSING,
+    capital,
     decimals,
     duration,
     file_size,
@@ -27,7 +27,7 @@ from classicface.evaluation.report.pareto import is_outside, on_chart, pareto_fi
 from classicface.evaluation.report.pictures import data_uri
 from classicface.evaluation.report.statements import in_short
 from classicface.evaluation.report.style import SERIES, VARIABLES, dashes
-from classicface.evaluation.report.svg import inline_svg
+from classicface.evaluation.report.svg import draw_svg, inline_svg
 from classicface.evaluation.results import NORMALIZER_NAMES, Comparison, MethodResult
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from classicface.evaluation.report.gallery import TileRow
 
 __all__ = ["Chart", "Content", "charts", "content", "to_html", "to_markdown"]
+
+_Draw = Callable[[Comparison, bool], "Figure"]
 
 #: Normaliser -> what it is.
 _NORMALIZERS = {
@@ -80,11 +82,11 @@ _MEASURES = (
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart: its name, what it shows, and the function that draws it, wide or narrow."""
+    """A chart: what it shows, and its drawings for a wide page and for a phone."""
 
-    name: str
     title: str
-    draw: Callable[[bool], Figure]
+    wide: str
+    narrow: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,30 +104,51 @@ def content(comparison: Comparison, n_gallery: int) -> Content:
     shown = n_gallery > 0
     return Content(
         comparison,
-        {chart.name: chart for chart in charts(comparison)},
+        charts(comparison),
         gallery.same_faces(comparison, n_gallery) if shown else (),
         gallery.worst_faces(comparison) if shown else (),
     )
 
 
-def charts(comparison: Comparison) -> list[Chart]:
-    """Return the charts for which something was measured."""
+def charts(comparison: Comparison) -> dict[str, Chart]:
+    """Draw the charts for which something was measured."""
     kind = NORMALIZER_NAMES[comparison.normalizer]
     errors = [method.errors[comparison.normalizer] for method in comparison.methods]
-    known = [
-        (on_chart(comparison), "pareto", f"Mean NME ({kind}) over the time of one face"),
-        (not np.isnan(errors).all(), "ced", f"Share of faces within each NME ({kind})"),
-        (True, "landmarks", f"Mean error of each landmark ({kind}) on the mean shape"),
-        (comparison.levels, "robustness", f"Mean NME ({kind}) over what is done to the faces"),
+    known: list[tuple[Any, str, _Draw, str]] = [
+        (
+            on_chart(comparison),
+            "pareto",
+            pareto_figure,
+            f"Mean NME ({kind}) over the time of one face",
+        ),
+        (
+            not np.isnan(errors).all(),
+            "ced",
+            ced_figure,
+            f"Share of faces within each NME ({kind})",
+        ),
+        (
+            True,
+            "landmarks",
+            landmarks_figure,
+            f"Mean error of each landmark ({kind}) on the mean shape",
+        ),
+        (
+            comparison.levels,
+            "robustness",
+            robustness_figure,
+            f"Mean NME ({kind}) over what is done to the faces",
+        ),
     ]
-    draw = {
-        "pareto": pareto_figure,
-        "ced": ced_figure,
-        "landmarks": landmarks_figure,
-        "robustness": robustness_figure,
+    return {
+        name: Chart(
+            title,
+            draw_svg(partial(draw, comparison, False)),
+            draw_svg(partial(draw, comparison, True)),
+        )
+        for is_there, name, draw, title in known
+        if is_there
     }
-    return [Chart(name, title, partial(draw[name], comparison)) for is_there, name, title in known
-            if is_there]  # fmt: skip
 
 
 def to_html(report: Content) -> str:
@@ -136,15 +159,13 @@ def to_html(report: Content) -> str:
     labels = [_label(report.comparison, method) for method in report.comparison.methods]
     drawn = {
         name: {
-            width: Markup(
-                inline_svg(partial(chart.draw, width == "narrow"), f"{name}-{width}-",
-                           chart.title, labels)
-            )
-            for width in ("wide", "narrow")
+            width: Markup(inline_svg(drawing, f"{name}-{width}-", chart.title, labels))
+            for width, drawing in (("wide", chart.wide), ("narrow", chart.narrow))
         }
         for name, chart in report.charts.items()
-    }  # fmt: skip
+    }
     environment.filters["data_uri"] = data_uri
+    environment.filters["unbroken"] = _unbroken
     template = environment.get_template("report.html")
     return template.render(**_values(report), drawn=drawn) + "\n"
 
@@ -169,6 +190,11 @@ def _environment() -> Environment:
     )
 
 
+def _unbroken(text: str) -> str:
+    """Return text in which no line ends between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=(?:µs|ms|s|kB|MB|GB)\b|%)", "\N{NO-BREAK SPACE}", text)
+
+
 def _escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is, in a paragraph and in a table."""
     plain = shorten(str(text), 2000).replace("&", "&amp;").replace("<", "&lt;")
@@ -177,9 +203,8 @@ def _escape_markdown(text: str) -> str:
 
 def _label(comparison: Comparison, method: MethodResult) -> str:
     """Return what a screen reader says of a method's point."""
-    return "; ".join(
-        [method.name, *(f"{name}: {value}" for name, value in _facts(comparison, method))]
-    )
+    facts = (f"{name}: {value}" for name, value in _facts(comparison, method))
+    return shorten("; ".join([method.name, *facts]), 500)
 
 
 def _facts(comparison: Comparison, method: MethodResult) -> list[tuple[str, str]]:
@@ -205,6 +230,7 @@ def _values(report: Content) -> dict[str, Any]:
     comparison = report.comparison
     methods = comparison.methods
     kinds = list(methods[0].accuracy)
+    shown = {"Tests": len(methods) > 1, "Front": len(comparison.front()) > 0}
     lost = int(np.isinf(methods[0].errors[comparison.normalizer]).sum())
     return {
         "comparison": comparison,
@@ -212,8 +238,11 @@ def _values(report: Content) -> dict[str, Any]:
         "scheme": comparison.dataset.scheme,
         "leading": NORMALIZER_NAMES[comparison.normalizer],
         "measures": [
-            *_MEASURES,
-            *((f"Normaliser {NORMALIZER_NAMES[k]}", f"{_NORMALIZERS[k]}.") for k in kinds),
+            *(one for one in _MEASURES if shown.get(one[0], True)),
+            *(
+                (f"Normaliser: {NORMALIZER_NAMES[k]}", f"{capital(_NORMALIZERS[k])}.")
+                for k in kinds
+            ),
         ],
         "variables": {name: color for color, name in VARIABLES.items()},
         "leading_is": _NORMALIZERS[comparison.normalizer],
@@ -229,7 +258,6 @@ def _values(report: Content) -> dict[str, Any]:
             for i in range(len(methods))
         ],
         "facts": [{"name": method.name, "rows": _facts(comparison, method)} for method in methods],
-        "missing": MISSING,
         "main": accuracy_tables.main_table(comparison),
         "by_normalizer": accuracy_tables.normalizer_tables(comparison),
         "regions": accuracy_tables.region_table(comparison),

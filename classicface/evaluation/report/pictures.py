@@ -20,7 +20,7 @@ __all__ = ["data_uri", "jpeg", "sheet"]
 _QUALITY = 74
 
 # A sheet: its largest number of pixels that are faces, the side of a face, texts and gaps.
-_AREA, _LARGEST, _LABEL, _TEXT, _GAP = 620_000, 120, 118, 17, 6
+_AREA, _LARGEST, _LABEL, _TEXT, _GAP = 430_000, 120, 118, 17, 6
 _INK, _MUTED = (28, 34, 39), (91, 102, 112)
 
 

@@ -20,11 +20,12 @@ __all__ = ["Statement", "in_short"]
 
 @dataclass(frozen=True)
 class Statement:
-    """A finding: what it is about, the methods, and a sentence or two."""
+    """A finding: what it is about, the methods, a sentence or two, and figures a line each."""
 
     label: str
     headline: str
     text: str
+    items: tuple[str, ...] = ()
 
 
 def in_short(comparison: Comparison) -> list[Statement]:
@@ -92,17 +93,19 @@ def _front(comparison: Comparison) -> Statement | None:
     front = [comparison[name] for name in comparison.front()]
     if not front:
         return None
-    parts = []
+    items = []
     for method in front:
         assert method.speed is not None
-        parts.append(
-            f"{method.name} {duration(method.speed.one_face_us)}, {_nme(comparison, method)}"
-        )
-    text = "; ".join(parts) + ". "
+        time = duration(method.speed.one_face_us)
+        items.append(f"{method.name}: {time} for a mean NME of {_nme(comparison, method)}")
+    text = ""
     if len(front) < len([m for m in comparison.methods if m.speed is not None]):
-        text += "For each other method there is one that is clearly faster and not clearly less"
-        text += " accurate, or clearly more accurate and not clearly slower."
-    return Statement("Fastest at each accuracy", listing([m.name for m in front]), text.strip())
+        text = (
+            "For each other method there is one that is clearly faster and not clearly less"
+            " accurate, or clearly more accurate and not clearly slower."
+        )
+    headline = listing([method.name for method in front])
+    return Statement("Fastest at each accuracy", headline, text, tuple(items))
 
 
 def _smallest(comparison: Comparison) -> Statement | None:

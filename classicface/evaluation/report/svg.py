@@ -14,7 +14,7 @@ from classicface.evaluation.report.style import INK, MUTED, PAPER, RULE, VARIABL
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["inline_svg", "standalone_svg"]
+__all__ = ["draw_svg", "inline_svg", "standalone_svg"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
@@ -51,16 +51,36 @@ _SETTINGS = {
 }
 
 
-def inline_svg(draw: Callable[[], Figure], prefix: str, title: str, labels: Sequence[str]) -> str:
-    """Return a figure as an element of an HTML page.
+def draw_svg(make: Callable[[], Figure]) -> str:
+    """Draw a figure; the same figure gives the same text.
 
-    Groups whose gid is ``point-3`` or ``curve-3`` get the class `point` or `curve` and
-    ``data-method="3"``; points can be focused and have a label.
+    Groups whose gid is ``point-3`` or ``curve-3`` will have the class ``point`` or ``curve`` and
+    ``data-method="3"``.
 
     Parameters
     ----------
-    draw : callable
+    make : callable
         Returns the figure; called with the style of the charts in force.
+    """
+    import matplotlib
+
+    stream = io.StringIO()
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
+        # Text stays text, so what matters are the reader's fonts.
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        make().savefig(stream, format="svg", transparent=True, dpi=72, metadata={"Date": None})
+    return stream.getvalue()
+
+
+def inline_svg(drawing: str, prefix: str, title: str, labels: Sequence[str]) -> str:
+    """Return a drawing as an element of an HTML page.
+
+    Points can be focused and have a label.
+
+    Parameters
+    ----------
+    drawing : str
+        As `draw_svg` returns it.
     prefix : str
         Of the ids, which must differ between the figures of a page.
     title : str
@@ -68,25 +88,22 @@ def inline_svg(draw: Callable[[], Figure], prefix: str, title: str, labels: Sequ
     labels : sequence of str
         What it says of the point of each method.
     """
-    root = _clean(_draw(draw), prefix)
+    root = _clean(drawing, prefix)
     root.attrib.update({"role": "group", "aria-label": title})
     for name in ("width", "height"):
         root.attrib.pop(name)
     for group in list(root.iter(f"{{{_SVG}}}g")):
-        kind, _, number = group.get("id", "").removeprefix(prefix).partition("-")
-        if kind not in ("point", "curve"):
-            continue
-        group.attrib.update({"class": kind, "data-method": number})
-        if kind == "point":
-            group.attrib.update({"tabindex": "0", "role": "img", "aria-label": labels[int(number)]})
+        if group.get("class") == "point":
+            label = labels[int(group.get("data-method", ""))]
+            group.attrib.update({"tabindex": "0", "role": "img", "aria-label": label})
             _add_reach(group)
     text = ElementTree.tostring(root, encoding="unicode")
     return re.sub("#[0-9a-f]{6}", lambda hit: _variable(hit[0]), text)
 
 
-def standalone_svg(draw: Callable[[], Figure], title: str) -> str:
-    """Return a figure as the text of an SVG file, on paper of its own."""
-    root = _clean(_draw(draw), "")
+def standalone_svg(drawing: str, title: str) -> str:
+    """Return a drawing as the text of an SVG file, on paper of its own."""
+    root = _clean(drawing, "")
     root.insert(0, ElementTree.Element(f"{{{_SVG}}}title"))
     root[0].text = title
     paper = {"width": "100%", "height": "100%", "fill": PAPER}
@@ -96,18 +113,6 @@ def standalone_svg(draw: Callable[[], Figure], title: str) -> str:
 
 def _variable(color: str) -> str:
     return f"var({VARIABLES[color]})" if color in VARIABLES else color
-
-
-def _draw(draw: Callable[[], Figure]) -> str:
-    """Return what matplotlib writes; the same figure gives the same text."""
-    import matplotlib
-
-    stream = io.StringIO()
-    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
-        # Text stays text, so what matters are the reader's fonts.
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
-        draw().savefig(stream, format="svg", transparent=True, dpi=72, metadata={"Date": None})
-    return stream.getvalue()
 
 
 def _clean(text: str, prefix: str) -> ElementTree.Element:
@@ -125,9 +130,12 @@ def _clean(text: str, prefix: str) -> ElementTree.Element:
         _clean_attributes(element, prefix)
     used = set(re.findall('(?:url\\(|href=")#([^")]+)', ElementTree.tostring(root, "unicode")))
     for element in root.iter():
+        _share_style(element)
         name = element.get("id", "")
-        if name not in used and not re.fullmatch(r"(point|curve)-\d+", name.removeprefix(prefix)):
+        if name not in used:
             element.attrib.pop("id", None)
+        if method := re.fullmatch(r"(point|curve)-(\d+)", name.removeprefix(prefix)):
+            element.attrib.update({"class": method[1], "data-method": method[2]})
     style = f"stroke-linejoin: round; stroke-linecap: butt; font-family: {_FONT}"
     root.set("style", style)
     return root
@@ -148,6 +156,15 @@ def _clean_attributes(element: ElementTree.Element, prefix: str) -> None:
             element.set(name, " ".join(short.split()))
     if element.get("transform", "").startswith("rotate(-0 "):
         element.attrib.pop("transform")
+
+
+def _share_style(group: ElementTree.Element) -> None:
+    """Write the style of many equal markers once."""
+    styles = {child.get("style") for child in group}
+    if len(group) > 1 and len(styles) == 1 and {child.tag for child in group} == {f"{{{_SVG}}}use"}:
+        group.set("style", styles.pop() or "")
+        for child in group:
+            child.attrib.pop("style", None)
 
 
 def _short(number: str) -> str:

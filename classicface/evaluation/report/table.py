@@ -38,11 +38,24 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column: numbers stand to the right, words to the left."""
+    """The head of a column.
+
+    Parameters
+    ----------
+    title, unit : str
+    words : bool
+        Whether it stands to the left; numbers stand to the right.
+    name : str
+        By which the style sheet knows it.
+    sorted : bool
+        Whether the rows come sorted by it.
+    """
 
     title: str
     unit: str = ""
     words: bool = False
+    name: str = ""
+    sorted: bool = False
 
 
 @dataclass(frozen=True)

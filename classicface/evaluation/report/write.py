@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 from classicface.evaluation.report import spreadsheets
@@ -65,7 +64,7 @@ def write_report(comparison: Comparison, folder: str | Path, *, n_gallery: int =
         "landmarks.csv": spreadsheets.landmarks_csv(comparison),
     }
     for name, chart in report.charts.items():
-        files[f"images/{name}.svg"] = standalone_svg(partial(chart.draw, False), chart.title)
+        files[f"images/{name}.svg"] = standalone_svg(chart.wide, chart.title)
     if report.gallery:
         files["images/gallery.jpg"] = jpeg(sheet(report.gallery, n_gallery))
         files["images/worst.jpg"] = jpeg(sheet(report.worst, _WORST_ON_SHEET))
