@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface import metrics
 from classicface.data.dataset import LandmarkDataset, tight_boxes
 from classicface.detect import Detector
 from classicface.exceptions import InvalidInputError
@@ -17,7 +16,15 @@ from classicface.predictor import LandmarkPredictor
 from classicface.shape.boxes import iou
 from classicface.shape.schemes import LandmarkScheme, convert_landmarks
 
-__all__ = ["Starts", "annotated_starts", "common_scheme", "detected_starts", "normalizers", "share"]
+__all__ = [
+    "Starts",
+    "annotated_starts",
+    "common_scheme",
+    "detected_starts",
+    "in_common_scheme",
+    "normalizers",
+    "share",
+]
 
 #: A detected box belongs to an annotated face from this intersection over union on.
 MIN_IOU = 0.3
@@ -117,6 +124,22 @@ def common_scheme(dataset: LandmarkScheme, predictors: Sequence[LandmarkScheme])
     raise InvalidInputError(f"the schemes {names} have no points that can be compared")
 
 
+def in_common_scheme(
+    dataset: LandmarkDataset, predictors: Sequence[LandmarkScheme]
+) -> LandmarkDataset:
+    """Return the faces in the scheme of `common_scheme`; boxes stay those of all points."""
+    scheme = common_scheme(dataset.scheme, predictors)
+    return LandmarkDataset(
+        dataset.images,
+        share(dataset.landmarks, dataset.scheme, scheme),
+        dataset.boxes,
+        dataset.names,
+        dataset.groups,
+        scheme,
+        dataset.origins,
+    )
+
+
 def _converts(source: LandmarkScheme, target: LandmarkScheme) -> bool:
     try:
         share(np.zeros((source.n_landmarks, 2)), source, target)
@@ -133,10 +156,3 @@ def normalizers(scheme: LandmarkScheme) -> tuple[Normalizer, ...]:
     if scheme.eyes is not None:
         names.append("interpupil")
     return (*names, "box")
-
-
-def known_normalizers(
-    landmarks: NDArray[np.float32], scheme: LandmarkScheme, kind: Normalizer
-) -> NDArray[np.bool_]:
-    """Return which faces have the points that a normaliser needs."""
-    return ~np.isnan(metrics.normalizer(landmarks, scheme, kind))

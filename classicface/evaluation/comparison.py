@@ -180,7 +180,9 @@ class _Run:
         self.detector = detector
         self.settings = settings
         self.progress = progress
-        self.dataset = _shared(dataset, [p.scheme_ for p in self.predictors.values()])
+        self.dataset = accuracy.in_common_scheme(
+            dataset, [p.scheme_ for p in self.predictors.values()]
+        )
         self.scheme = self.dataset.scheme
         self.normalizers = accuracy.normalizers(self.scheme)
         self.leading = self.normalizers[0]
@@ -311,20 +313,6 @@ class _Run:
             self.progress(start + (end - start) * fraction, text)
 
         return report
-
-
-def _shared(dataset: LandmarkDataset, schemes: Sequence[Any]) -> LandmarkDataset:
-    """Return the faces in the scheme that all methods share; boxes stay those of all points."""
-    scheme = accuracy.common_scheme(dataset.scheme, schemes)
-    return LandmarkDataset(
-        dataset.images,
-        accuracy.share(dataset.landmarks, dataset.scheme, scheme),
-        dataset.boxes,
-        dataset.names,
-        dataset.groups,
-        scheme,
-        dataset.origins,
-    )
 
 
 def _kind(predictor: LandmarkPredictor) -> str:

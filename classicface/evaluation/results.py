@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -320,57 +319,11 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the pictures as plain JSON values; not finite numbers are None."""
-        return {
-            "data": self.data,
-            "n_faces": len(self.dataset),
-            "scheme": self.dataset.scheme.name,
-            "boxes": self.boxes,
-            "normalizer": self.normalizer,
-            "point_threshold": self.point_threshold,
-            "about": dict(self.about),
-            "detector": None if self.detector is None else asdict(self.detector),
-            "levels": {name: asdict(levels) for name, levels in self.levels.items()},
-            "front": list(self.front()),
-            "methods": [_method_dict(method) for method in self.methods],
-            "pairs": [_plain(asdict(pair)) for pair in self.pairs],
-            "faces": list(self.dataset.names),
-        }
+        from classicface.evaluation.record import comparison_record
+
+        return comparison_record(self)
 
 
 def _one_face_us(method: MethodResult) -> float:
     assert method.speed is not None
     return method.speed.one_face_us
-
-
-def _method_dict(method: MethodResult) -> dict[str, Any]:
-    speed, footprint = method.speed, method.footprint
-    return _plain(
-        {
-            "name": method.name,
-            "spec": method.spec,
-            "kind": method.kind,
-            "terms": method.terms,
-            "rank": list(method.rank),
-            "accuracy": {name: asdict(value) for name, value in method.accuracy.items()},
-            "regions": {name: dict(value) for name, value in method.regions.items()},
-            "per_landmark": {name: v.tolist() for name, v in method.per_landmark.items()},
-            "points": method.points._asdict(),
-            "speed": speed and {**asdict(speed), "faces_per_second": speed.faces_per_second},
-            "footprint": footprint and asdict(footprint),
-            "training_seconds": method.training_seconds,
-            "robustness": {name: list(values) for name, values in method.robustness.items()},
-            "worst": list(method.worst),
-            "errors": {name: values.tolist() for name, values in method.errors.items()},
-        }
-    )
-
-
-def _plain(value: Any) -> Any:
-    """Return nested values with None for each number that is not finite: JSON has none."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
