@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from classicface.evaluation.report.formats import (
+    MISSING,
     capital,
     decimals,
     duration,
@@ -71,12 +74,14 @@ def main_table(comparison: Comparison) -> Table:
         Column("NME median", "%"),
         Column("AUC to 8 %"),
         Column("Over 10 %", "% of faces"),
+        Column("Not found", "faces"),
         Column("One face", "one thread"),
         Column("All cores", "faces/s"),
         Column("Model"),
         Column("Peak memory"),
         Column("Training"),
     ]
+    lost = [int(np.isinf(method.errors[kind]).sum()) for method in comparison.methods]
     rows = []
     for i, method in enumerate(comparison.methods):
         accuracy, footprint = method.accuracy[kind], method.footprint or Footprint()
@@ -88,6 +93,7 @@ def main_table(comparison: Comparison) -> Table:
             number_cell(accuracy.median.value),
             number_cell(accuracy.auc_08.value, decimals(accuracy.auc_08.value, 3)),
             number_cell(accuracy.failure_10.value, decimals(accuracy.failure_10.value, 1)),
+            number_cell(lost[i] if any(lost) else None, str(lost[i]) if any(lost) else MISSING),
             *speed_cells(method),
             number_cell(footprint.model_bytes, file_size(footprint.model_bytes)),
             number_cell(footprint.peak_bytes, file_size(footprint.peak_bytes)),

@@ -174,6 +174,7 @@ def to_markdown(report: Content) -> str:
     """Return the Markdown, whose pictures lie in ``images/``."""
     environment = _environment()
     environment.filters["md"] = _escape_markdown
+    environment.globals["nbsp"] = "\N{NO-BREAK SPACE}"
     text = environment.get_template("report.md").render(**_values(report))
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -198,7 +199,7 @@ def _unbroken(text: str) -> str:
 def _escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is, in a paragraph and in a table."""
     plain = shorten(str(text), 2000).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`*_{}\[\]()#|~>!$])", r"\\\1", plain)
+    return re.sub(r"([\\`*_{}\[\]|~>$])", r"\\\1", plain)
 
 
 def _label(comparison: Comparison, method: MethodResult) -> str:
@@ -231,7 +232,6 @@ def _values(report: Content) -> dict[str, Any]:
     methods = comparison.methods
     kinds = list(methods[0].accuracy)
     shown = {"Tests": len(methods) > 1, "Front": len(comparison.front()) > 0}
-    lost = int(np.isinf(methods[0].errors[comparison.normalizer]).sum())
     return {
         "comparison": comparison,
         "n_faces": len(comparison.dataset),
@@ -246,7 +246,7 @@ def _values(report: Content) -> dict[str, Any]:
         ],
         "variables": {name: color for color, name in VARIABLES.items()},
         "leading_is": _NORMALIZERS[comparison.normalizer],
-        "n_lost": lost,
+        "lost": any(np.isinf(m.errors[comparison.normalizer]).any() for m in methods),
         "statements": in_short(comparison),
         "charts": report.charts,
         "gallery": report.gallery,
