@@ -195,7 +195,7 @@ def pairs_table(comparison: Comparison) -> Table | None:
         cells = [method_cell(comparison.methods[i])]
         cells += [_pair_cell(pairs, name, other) for other in names]
         rows.append(Row(tuple(cells), i))
-    columns = [Column("Less than 0: the row is better", words=True), *map(Column, names)]
+    columns = [_METHOD, *map(Column, names)]
     kind = NORMALIZER_NAMES[comparison.normalizer]
     title = f"Difference of mean NME, row less column, in points of percent ({kind})"
     return Table(title, columns, rows, sortable=False)
