@@ -14,7 +14,7 @@ from classicface.exceptions import InvalidInputError
 from classicface.metrics import Normalizer
 from classicface.predictor import LandmarkPredictor
 from classicface.shape.boxes import iou
-from classicface.shape.schemes import LandmarkScheme, convert_landmarks
+from classicface.shape.schemes import SCHEMES, LandmarkScheme, convert_landmarks
 
 __all__ = [
     "Starts",
@@ -119,7 +119,8 @@ def common_scheme(dataset: LandmarkScheme, predictors: Sequence[LandmarkScheme])
     candidates = sorted([*predictors, dataset], key=lambda scheme: -scheme.n_landmarks)
     for target in candidates:
         if all(_converts(source, target) for source in candidates):
-            return target
+            built_in = SCHEMES.get(target.name)
+            return built_in if built_in == target else target  # with its regions in their order
     names = ", ".join(dict.fromkeys(scheme.name for scheme in candidates))
     raise InvalidInputError(f"the schemes {names} have no points that can be compared")
 

@@ -19,6 +19,12 @@ __all__ = ["write_report"]
 #: More faces than this side by side make a page that nobody wants to load.
 MAX_GALLERY = 24
 
+# All that `images/` may hold.
+_PICTURES = (
+    *("pareto.svg", "ced.svg", "landmarks.svg", "robustness.svg"),
+    *("gallery.jpg", "worst.jpg"),
+)
+
 # How many of a method's worst pictures a sheet of Markdown has room for.
 _WORST_ON_SHEET = 6
 
@@ -28,7 +34,8 @@ def write_report(comparison: Comparison, folder: str | Path, *, n_gallery: int =
 
     ``report.html`` is a page by itself, which opens offline; ``report.md`` has the same tables,
     with its pictures in ``images/``; ``results.json``, ``methods.csv``, ``faces.csv`` and
-    ``landmarks.csv`` hold the figures. The same comparison gives the same bytes.
+    ``landmarks.csv`` hold the figures. The same comparison gives the same bytes. Pictures of an
+    earlier report in the folder that this one lacks are removed.
 
     Parameters
     ----------
@@ -72,7 +79,11 @@ def write_report(comparison: Comparison, folder: str | Path, *, n_gallery: int =
         (folder / "images").mkdir(exist_ok=True)
     except OSError as error:
         raise DataFormatError(f"cannot be written: {error.strerror}", folder / "images") from None
-    return [_write(folder / name, data) for name, data in files.items()]
+    written = [_write(folder / name, data) for name, data in files.items()]
+    for name in _PICTURES:
+        if f"images/{name}" not in files:  # of an earlier report
+            (folder / "images" / name).unlink(missing_ok=True)
+    return written
 
 
 def _write(path: Path, data: str | bytes) -> Path:

@@ -295,6 +295,8 @@ def test_missing_truths_and_faces_that_no_method_found(
 
 
 def test_no_gallery_shows_no_face(full: Comparison, tmp_path: Path) -> None:
+    write_report(full, tmp_path)
+    assert list((tmp_path / "images").glob("*.jpg"))
     page = page_of(full, tmp_path, n_gallery=0)
     assert page.all("src") == []
     assert not list((tmp_path / "images").glob("*.jpg"))
