@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from classicface.data.dataset import LandmarkDataset, load_dataset
     from classicface.data.synthetic import synthetic_faces
     from classicface.detect import available_detectors, calibrate, get_detector
+    from classicface.evaluation.comparison import compare
     from classicface.evaluation.evaluate import evaluate
     from classicface.image.io import list_images, read_image, write_image
     from classicface.plotting import draw_landmarks
@@ -61,6 +62,7 @@ _HOMES = {
     "SCHEMES": "classicface.shape.schemes",
     "available_detectors": "classicface.detect",
     "calibrate": "classicface.detect",
+    "compare": "classicface.evaluation.comparison",
     "convert_landmarks": "classicface.shape.schemes",
     "draw_landmarks": "classicface.plotting",
     "evaluate": "classicface.evaluation.evaluate",
@@ -98,6 +100,7 @@ __all__ = [
     "__version__",
     "available_detectors",
     "calibrate",
+    "compare",
     "convert_landmarks",
     "draw_landmarks",
     "evaluate",

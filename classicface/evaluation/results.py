@@ -212,8 +212,8 @@ class PairedTest:
     p_value : float
         Of Wilcoxon's signed-rank test, by Holm's correction for all pairs of the comparison.
     distinct : bool
-        Whether the interval leaves out 0 and the p-value is below 0.05; only then does one rank
-        before the other.
+        Whether the interval leaves out 0, the p-value is below 0.05 and both point the same way;
+        only then does one rank before the other.
     """
 
     first: str

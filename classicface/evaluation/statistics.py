@@ -146,17 +146,19 @@ def paired_tests(errors: Mapping[str, Errors], resamples: Resamples) -> tuple[Pa
     names = list(combinations(errors, 2))
     differences = [100 * _difference(errors[first], errors[second]) for first, second in names]
     estimates = [resamples.mean(difference) for difference in differences]
-    p_values = _holm([_wilcoxon(difference, resamples.group) for difference in differences])
+    tests = [_wilcoxon(difference, resamples.group) for difference in differences]
+    p_values = _holm([p_value for p_value, _ in tests])
     return tuple(
-        PairedTest(
-            first,
-            second,
-            estimate,
-            p_value,
-            p_value < LEVEL and (estimate.low > 0 or estimate.high < 0),
+        PairedTest(first, second, estimate, p_value, p_value < LEVEL and side == _side(estimate))
+        for (first, second), estimate, p_value, (_, side) in zip(
+            names, estimates, p_values, tests, strict=True
         )
-        for (first, second), estimate, p_value in zip(names, estimates, p_values, strict=True)
     )
+
+
+def _side(difference: Estimate) -> int:
+    """Return 1 or -1 where a whole interval lies above or below 0, else 0."""
+    return int(difference.low > 0) - int(difference.high < 0)
 
 
 def _difference(first: Errors, second: Errors) -> Errors:
@@ -165,9 +167,17 @@ def _difference(first: Errors, second: Errors) -> Errors:
     return np.where(both, np.where(both, second, 0.0) - np.where(both, first, 0.0), np.nan)
 
 
-def _wilcoxon(difference: Errors, group: NDArray[np.int64]) -> float:
-    """Return the two-sided p-value that the groups' mean differences lie around 0."""
-    from scipy.stats import wilcoxon
+def _wilcoxon(difference: Errors, group: NDArray[np.int64]) -> tuple[float, int]:
+    """Test whether the groups' mean differences lie around 0.
+
+    Returns
+    -------
+    p_value : float
+        Two-sided.
+    side : int
+        1 where the positive differences have the larger sum of ranks, -1 where the negative ones.
+    """
+    from scipy.stats import rankdata, wilcoxon
 
     known = np.isfinite(difference)
     sums = np.bincount(group[known], difference[known])
@@ -175,8 +185,9 @@ def _wilcoxon(difference: Errors, group: NDArray[np.int64]) -> float:
     means = sums[counts > 0] / counts[counts > 0]
     means = means[means != 0]
     if len(means) < 2:
-        return 1.0
-    return float(wilcoxon(means).pvalue)
+        return 1.0, 0
+    side = np.sign(np.sum(np.sign(means) * rankdata(np.abs(means))))
+    return float(wilcoxon(means).pvalue), int(side)
 
 
 def _holm(p_values: Sequence[float]) -> list[float]:

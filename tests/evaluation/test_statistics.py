@@ -115,6 +115,18 @@ def test_equal_methods_are_never_distinct() -> None:
     assert not test.distinct
 
 
+def test_means_and_ranks_that_disagree_tell_nothing_apart() -> None:
+    """Better on most faces and far worse on a few: neither is the more accurate one."""
+    rng = np.random.default_rng(8)
+    usual = rng.exponential(0.03, 300) + 0.01
+    other = usual - 0.001 * rng.random(300)
+    other[:45] += 0.05
+    (test,) = paired_tests({"usual": usual, "other": other}, resamples(300))
+    assert test.p_value < 0.05
+    assert test.difference.low > 0
+    assert not test.distinct
+
+
 def test_pairs_use_the_faces_that_both_found() -> None:
     one = np.array([0.02, np.inf, 0.04, 0.05])
     two = np.array([0.03, 0.03, np.nan, 0.06])

@@ -68,8 +68,8 @@ _MEASURES = (
     (
         "Tests",
         "Two methods are distinct where the bootstrap interval of their mean paired difference"
-        " leaves out 0 and Wilcoxon's signed-rank test has p below 0.05 by Holm's correction for"
-        " all pairs.",
+        " leaves out 0, Wilcoxon's signed-rank test has p below 0.05 by Holm's correction for all"
+        " pairs, and both point the same way.",
     ),
     (
         "Front",
