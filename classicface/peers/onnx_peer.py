@@ -21,6 +21,9 @@ from classicface.validation import check_choice, check_integer
 
 __all__ = ["onnx_predictor"]
 
+#: A network with larger pictures is refused before one is made: no landmark network has such.
+MAX_SIDE = 4096
+
 _DTYPES = {
     "tensor(uint8)": np.uint8,
     "tensor(float16)": np.float16,
@@ -137,7 +140,9 @@ class _Network:
             path,
             inputs[0].name,
             _DTYPES[kind],
-            _agreed(path, "input_size", form.input_size, sides),
+            check_integer(
+                _agreed(path, "input_size", form.input_size, sides), "input_size", 1, MAX_SIDE
+            ),
             channels,
             first,
             not isinstance(shape[0], int),

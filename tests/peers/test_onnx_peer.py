@@ -222,6 +222,7 @@ class TestInputs:
         ("shape", "dtype", "parameters", "message"),
         [
             (("n", 1, 10, 12), FLOAT, {}, "input_size"),
+            (("n", 1, 100_000, 100_000), FLOAT, {}, "input_size"),
             (("n", 1, 10, 10), FLOAT, {"input_size": 12}, "input_size"),
             (("n", 1, 10, 10), FLOAT, {"channels": 3}, "channels"),
             (("n", 4, 10, 10), FLOAT, {}, "4 channels; expected 1 or 3"),
