@@ -75,6 +75,14 @@ def command(
     faces: Annotated[
         int | None, typer.Option(min=2, help="Test on at most so many faces, drawn at random.")
     ] = None,
+    robustness: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Measure robustness on at most so many faces; 0 for not at all. By default 200,"
+            " with --quick 0.",
+        ),
+    ] = None,
     scheme: Annotated[
         str | None, typer.Option(help="Landmark scheme: a name, or the JSON file of your own.")
     ] = None,
@@ -106,6 +114,9 @@ def command(
     specs = [spec for text in models or [] for spec in text.split(",") if spec]
     to_train, to_load = _sorted_specs(specs, bool(train))
     detector, boxes = _detector(boxes)
+    settings = dict(QUICK) if quick else {}
+    if robustness is not None:
+        settings["robustness"] = robustness
     folder = common.make_folder(output)
     loaded = _load(to_load)
     teaching, dataset = _faces(data, train, boxes, scheme, skip_faulty, seed)
@@ -122,7 +133,7 @@ def command(
             random_state=seed,
             command=shlex.join(["classicface", *sys.argv[1:]]),
             progress=bar,
-            **(QUICK if quick else {}),
+            **settings,
         )
         bar(1.0, "writing the report")
         written = write_report(comparison, folder, n_gallery=0 if no_pictures else N_GALLERY)

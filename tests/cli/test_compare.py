@@ -41,10 +41,13 @@ def test_without_data_it_runs_on_drawn_faces(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(compare, "N_SYNTHETIC", 8)
-    assert main(["compare", "--quick", "--models", "ert68", "-o", str(tmp_path)]) == 0
+    arguments = ["--quick", "--robustness", "3", "--no-pictures", "--models", "ert68"]
+    assert main(["compare", *arguments, "-o", str(tmp_path)]) == 0
     assert "1 method on 8 faces" in capsys.readouterr().err
     record = json.loads((tmp_path / "results.json").read_text())
     assert record["data"] == "drawn faces"
+    assert len(record["methods"][0]["robustness"]["shift"]) == 5
+    assert "jpeg" not in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_training_first_and_keeping_a_quarter_to_test_on(
