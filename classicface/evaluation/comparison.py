@@ -17,7 +17,8 @@ from classicface.detect import Detector
 from classicface.evaluation import accuracy
 from classicface.evaluation.footprint import measure_footprint
 from classicface.evaluation.machine import describe_machine, describe_versions
-from classicface.evaluation.methods import Method
+from classicface.evaluation.methods import Method, as_methods
+from classicface.evaluation.plan import Plan
 from classicface.evaluation.results import Comparison, DetectorResult, MethodResult
 from classicface.evaluation.robustness import PERTURBATIONS, perturbed
 from classicface.evaluation.speed import detection_us, measure_speed
@@ -95,8 +96,10 @@ def compare(
     InvalidInputError
         No method, no face, a name twice, or schemes without common points.
     """
-    chosen = _as_methods(methods)
+    chosen = as_methods(methods)
     settings = _Settings(
+        speed,
+        footprint,
         check_integer(robustness, "robustness", 0),
         check_number(point_threshold, "point_threshold", 1e-6, 1e3),
         check_integer(n_resamples, "n_resamples", 100, 1_000_000),
@@ -105,9 +108,9 @@ def compare(
     )
     run = _Run(chosen, dataset, detector, settings, progress or (lambda fraction, text: None))
     results = run.accuracy()
-    if speed:
+    if settings.speed:
         results = run.add_speed(results)
-    if footprint:
+    if settings.footprint:
         results = run.add_footprint(results)
     levels = {}
     if settings.robustness:
@@ -125,7 +128,7 @@ def compare(
     }
     if levels:
         about["robustness on"] = f"{min(settings.robustness, len(run.dataset))} faces"
-    run.progress(1.0, "done")
+    run.plan.progress(1.0, "done")
     return Comparison(
         data=data,
         dataset=run.dataset,
@@ -140,20 +143,10 @@ def compare(
     )
 
 
-def _as_methods(methods: Sequence[Method] | Mapping[str, LandmarkPredictor]) -> list[Method]:
-    if isinstance(methods, Mapping):
-        methods = [Method(name, name, predictor) for name, predictor in methods.items()]
-    names = [method.name for method in methods]
-    if not names or len(set(names)) < len(names):
-        raise InvalidInputError(
-            f"the methods are {', '.join(names) or 'none'}; expected at least one, each with a"
-            " name of its own"
-        )
-    return list(methods)
-
-
 @dataclass(frozen=True)
 class _Settings:
+    speed: bool
+    footprint: bool
     robustness: int
     point_threshold: float
     n_resamples: int
@@ -179,7 +172,16 @@ class _Run:
         self.predictors = {method.name: method.predictor for method in methods}
         self.detector = detector
         self.settings = settings
-        self.progress = progress
+        self.plan = Plan(
+            {
+                "accuracy": 1.0 * len(methods),
+                "speed": 2.5 * settings.min_seconds * len(methods) * settings.speed,
+                "footprint": 5.0 * len(methods) * settings.footprint,
+                "robustness": 0.0,
+            },
+            progress,
+        )
+        self.predicting = 0.0
         self.dataset = accuracy.in_common_scheme(
             dataset, [p.scheme_ for p in self.predictors.values()]
         )
@@ -187,7 +189,7 @@ class _Run:
         self.normalizers = accuracy.normalizers(self.scheme)
         self.leading = self.normalizers[0]
         self.resamples = Resamples(dataset.groups, settings.n_resamples, settings.random_state)
-        progress(0.0, "finding faces" if detector else "predicting")
+        self.plan.report("accuracy", 0.0, "finding faces" if detector else "predicting")
         self.starts = accuracy.annotated_starts(self.dataset)
         if detector is not None:
             self.starts = accuracy.detected_starts(detector, self.dataset)
@@ -198,8 +200,9 @@ class _Run:
         """Predict every face with every method, and compare; the most accurate comes first."""
         results = []
         for i, method in enumerate(self.methods):
-            self.progress(0.25 * i / len(self.methods), f"predicting with {method.name}")
+            self.plan.report("accuracy", i / len(self.methods), f"predicting with {method.name}")
             results.append(self._measure(method))
+            self._expect(len(self.methods) / (i + 1))
         results.sort(key=lambda result: result.accuracy[self.leading].mean.value)
         self.pairs = paired_tests(
             {result.name: result.errors[self.leading] for result in results}, self.resamples
@@ -207,9 +210,18 @@ class _Run:
         ranks = places([result.name for result in results], self.pairs)
         return [replace(result, rank=ranks[result.name]) for result in results]
 
+    def _expect(self, factor: float) -> None:
+        """Expect of all methods what those that have predicted took, times a factor."""
+        self.plan.expected["accuracy"] = factor * (time.perf_counter() - self.began)
+        n_levels = sum(len(levels.values) for levels in PERTURBATIONS.values())
+        repeated = n_levels * min(self.settings.robustness / len(self.dataset), 1.0)
+        self.plan.expected["robustness"] = factor * self.predicting * repeated
+
     def _measure(self, method: Method) -> MethodResult:
         predictor = method.predictor
+        start = time.perf_counter()
         landmarks, faces = self.starts.predict(predictor, self.dataset, self.scheme)
+        self.predicting += time.perf_counter() - start
         truth = self.dataset.landmarks
         errors: dict[str, NDArray[np.float64]] = {
             kind: metrics.nme(landmarks, truth, self.scheme, kind) for kind in self.normalizers
@@ -252,7 +264,7 @@ class _Run:
         chosen = zip(self.starts.boxes, self.starts.chosen, strict=True)
         found.boxes = np.array([boxes[i] for boxes, i in chosen if i >= 0], np.float32)
         speeds = measure_speed(
-            self.predictors, found, self.settings.min_seconds, self._part(0.25, 0.5)
+            self.predictors, found, self.settings.min_seconds, self.plan.part("speed")
         )
         return [replace(result, speed=speeds[result.name]) for result in results]
 
@@ -261,7 +273,7 @@ class _Run:
         image, box = self.dataset.images[0], self.dataset.boxes[0]
         measured = []
         for i, result in enumerate(results):
-            self.progress(0.5 + 0.15 * i / len(results), f"starting {result.name} afresh")
+            self.plan.report("footprint", i / len(results), f"starting {result.name} afresh")
             footprint = measure_footprint(self.predictors[result.name], image, box)
             measured.append(replace(result, footprint=footprint))
         return measured
@@ -275,7 +287,7 @@ class _Run:
         steps = [(name, level) for name, levels in PERTURBATIONS.items() for level in levels.values]
         for i, (perturbation, level) in enumerate(steps):
             text = f"{PERTURBATIONS[perturbation].title}: {level:g}"
-            self.progress(0.65 + 0.35 * i / len(steps), text)
+            self.plan.report("robustness", i / len(steps), text)
             harder = perturbed(faces, perturbation, level, self.settings.random_state)
             for name, predictor in self.predictors.items():
                 error = self._mean_error(predictor, harder)
@@ -307,12 +319,6 @@ class _Run:
             sum(len(boxes) for boxes in self.starts.boxes) - n_found,
             detection_us(self.detector, self.dataset.images, self.settings.min_seconds),
         )
-
-    def _part(self, start: float, end: float) -> Progress:
-        def report(fraction: float, text: str) -> None:
-            self.progress(start + (end - start) * fraction, text)
-
-        return report
 
 
 def _kind(predictor: LandmarkPredictor) -> str:

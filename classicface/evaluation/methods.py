@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from classicface.registry import MODELS, TECHNIQUES, load, predictor_class
 if TYPE_CHECKING:
     from classicface.data.dataset import LandmarkDataset
 
-__all__ = ["TRAINED", "Method", "load_method", "load_methods", "train_methods"]
+__all__ = ["TRAINED", "Method", "as_methods", "load_method", "load_methods", "train_methods"]
 
 #: What `train_methods` trains where nothing is named: what takes minutes, not hours.
 TRAINED = ("ert", "asm", "aam")
@@ -94,6 +94,25 @@ def load_methods(specs: Sequence[str] | None = None) -> list[Method]:
         if names.count(name) > 1:
             raise InvalidInputError(f"two methods are called {name!r}; write NAME={name} for one")
     return methods
+
+
+def as_methods(methods: Sequence[Method] | Mapping[str, LandmarkPredictor]) -> list[Method]:
+    """Return methods that are given as such, or as predictors by name.
+
+    Raises
+    ------
+    InvalidInputError
+        There is none, or two share a name.
+    """
+    if isinstance(methods, Mapping):
+        methods = [Method(name, name, predictor) for name, predictor in methods.items()]
+    names = [method.name for method in methods]
+    if not names or len(set(names)) < len(names):
+        raise InvalidInputError(
+            f"the methods are {', '.join(names) or 'none'}; expected at least one, each with a"
+            " name of its own"
+        )
+    return list(methods)
 
 
 def train_methods(
