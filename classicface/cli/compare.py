@@ -250,6 +250,7 @@ def _train(
 
 def print_summary(comparison: Comparison) -> None:
     """Print a line for each method: place, error with its interval, speed, size."""
+    from classicface.evaluation.report.formats import place
     from classicface.evaluation.results import NORMALIZER_NAMES
 
     normalizer = NORMALIZER_NAMES[comparison.normalizer]
@@ -258,11 +259,10 @@ def print_summary(comparison: Comparison) -> None:
     )
     for method in comparison.methods:
         mean = method.accuracy[comparison.normalizer].mean
-        best, worst = method.rank
         size = method.footprint and method.footprint.model_bytes
         table.add_row(
             method.name,
-            str(best) if best == worst else f"{best} to {worst}",
+            place(method.rank),
             f"{mean.value:.2f} %",
             f"{mean.low:.2f} to {mean.high:.2f}",
             f"{method.speed.one_face_us / 1000:.3f} ms" if method.speed else "",

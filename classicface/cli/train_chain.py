@@ -24,7 +24,7 @@ from classicface.cli.train import (
 )
 
 if TYPE_CHECKING:
-    from classicface.predictor import LandmarkPredictor
+    pass
 
 __all__ = ["command"]
 
@@ -67,12 +67,13 @@ def command(
     --second ert --set second__n_trees=200 --set folds=0[/bold]
     """
     from classicface.chain import ChainFitter
+    from classicface.evaluation.methods import unfitted
     from classicface.registry import TECHNIQUES, load
 
-    parts: dict[str, Any] = {"second": _seeded(second.value, seed)}
+    parts: dict[str, Any] = {"second": unfitted(second.value, "default", seed)}
     name = first
     if first in TECHNIQUES and first != "chain":
-        parts["first"] = _seeded(first, seed)
+        parts["first"] = unfitted(first, "default", seed)
     else:
         parts |= {"first": load(first), "refit_first": False}
         name = Path(first).name
@@ -81,13 +82,3 @@ def command(
     )
     options = [f"--first {name}", f"--second {second.value}"]
     run(ChainFitter, "chain", wanted, seed, parts=parts, options=options)
-
-
-def _seeded(technique: str, seed: int) -> LandmarkPredictor:
-    """Return an unfitted predictor of a technique, with the seed if it draws anything."""
-    from classicface.registry import TECHNIQUES, predictor_class
-
-    predictor = predictor_class(TECHNIQUES[technique])()
-    if "random_state" in predictor.get_params():
-        predictor.set_params(random_state=seed)
-    return predictor

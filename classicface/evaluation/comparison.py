@@ -37,6 +37,10 @@ N_WORST = 10
 QUICK: dict[str, Any] = {"robustness": 0, "n_resamples": 500, "min_seconds": 0.25}
 
 
+# Every perturbation at every level beyond the first, which leaves the faces as they are.
+_STEPS = [(name, level) for name, levels in PERTURBATIONS.items() for level in levels.values[1:]]
+
+
 def compare(
     methods: Sequence[Method] | Mapping[str, LandmarkPredictor],
     dataset: LandmarkDataset,
@@ -116,6 +120,7 @@ def compare(
     if settings.robustness:
         levels = PERTURBATIONS
         results = run.add_robustness(results)
+    found = run.detector_result()
     about = {
         "machine": describe_machine(),
         "versions": describe_versions(),
@@ -138,7 +143,7 @@ def compare(
         methods=tuple(results),
         pairs=run.pairs,
         levels=levels,
-        detector=run.detector_result(),
+        detector=found,
         about=about,
     )
 
@@ -182,9 +187,8 @@ class _Run:
             progress,
         )
         self.predicting = 0.0
-        self.dataset = accuracy.in_common_scheme(
-            dataset, [p.scheme_ for p in self.predictors.values()]
-        )
+        schemes = [method.predictor.scheme_ for method in methods]
+        self.dataset = accuracy.in_common_scheme(dataset, schemes)
         self.scheme = self.dataset.scheme
         self.normalizers = accuracy.normalizers(self.scheme)
         self.leading = self.normalizers[0]
@@ -213,8 +217,7 @@ class _Run:
     def _expect(self, factor: float) -> None:
         """Expect of all methods what those that have predicted took, times a factor."""
         self.plan.expected["accuracy"] = factor * (time.perf_counter() - self.began)
-        n_levels = sum(len(levels.values) for levels in PERTURBATIONS.values())
-        repeated = n_levels * min(self.settings.robustness / len(self.dataset), 1.0)
+        repeated = (1 + len(_STEPS)) * min(self.settings.robustness / len(self.dataset), 1.0)
         self.plan.expected["robustness"] = factor * self.predicting * repeated
 
     def _measure(self, method: Method) -> MethodResult:
@@ -246,7 +249,9 @@ class _Run:
             errors=errors,
             accuracy={kind: accuracy_of(value, self.resamples) for kind, value in errors.items()},
             regions={
-                kind: _percent_of_regions(metrics.nme_per_region(*seen, kind))
+                kind: {
+                    name: 100 * error for name, error in metrics.nme_per_region(*seen, kind).items()
+                }
                 for kind in self.normalizers
             },
             per_landmark={
@@ -283,15 +288,15 @@ class _Run:
         rng = np.random.default_rng(self.settings.random_state)
         count = min(self.settings.robustness, len(self.dataset))
         faces = self.dataset.subset(np.sort(rng.permutation(len(self.dataset))[:count]))
-        errors: dict[str, dict[str, list[float]]] = {name: {} for name in self.predictors}
-        steps = [(name, level) for name, levels in PERTURBATIONS.items() for level in levels.values]
-        for i, (perturbation, level) in enumerate(steps):
+        self.plan.report("robustness", 0.0, "faces as they are")
+        plain = {name: self._mean_error(p, faces) for name, p in self.predictors.items()}
+        errors = {name: {key: [error] for key in PERTURBATIONS} for name, error in plain.items()}
+        for i, (perturbation, level) in enumerate(_STEPS):
             text = f"{PERTURBATIONS[perturbation].title}: {level:g}"
-            self.plan.report("robustness", i / len(steps), text)
+            self.plan.report("robustness", (1 + i) / (1 + len(_STEPS)), text)
             harder = perturbed(faces, perturbation, level, self.settings.random_state)
             for name, predictor in self.predictors.items():
-                error = self._mean_error(predictor, harder)
-                errors[name].setdefault(perturbation, []).append(error)
+                errors[name][perturbation].append(self._mean_error(predictor, harder))
         return [
             replace(
                 result,
@@ -323,7 +328,3 @@ class _Run:
 
 def _kind(predictor: LandmarkPredictor) -> str:
     return predictor.library if isinstance(predictor, PeerPredictor) else type(predictor).__name__
-
-
-def _percent_of_regions(regions: Mapping[str, float]) -> dict[str, float]:
-    return {name: 100 * error for name, error in regions.items()}

@@ -54,15 +54,15 @@ def measure_footprint(
     -------
     Footprint
     """
-    size = model_bytes(predictor)
     with tempfile.TemporaryDirectory() as folder:
         face = Path(folder) / "face.npz"
         np.savez(face, image=image, box=box)
         if isinstance(predictor, PeerPredictor):
-            model = predictor.spec
+            model, size = predictor.spec, predictor.size_bytes
         else:
-            model = str(Path(folder) / "model.safetensors")
-            predictor.save(model)
+            path = Path(folder) / "model.safetensors"
+            predictor.save(path)
+            model, size = str(path), path.stat().st_size
         measured: dict[str, Any] = {} if model is None else _probe(model, face)
     return Footprint(model_bytes=size, **measured)
 

@@ -16,7 +16,15 @@ from classicface.registry import MODELS, TECHNIQUES, load, predictor_class
 if TYPE_CHECKING:
     from classicface.data.dataset import LandmarkDataset
 
-__all__ = ["TRAINED", "Method", "as_methods", "load_method", "load_methods", "train_methods"]
+__all__ = [
+    "TRAINED",
+    "Method",
+    "as_methods",
+    "load_method",
+    "load_methods",
+    "train_methods",
+    "unfitted",
+]
 
 #: What `train_methods` trains where nothing is named: what takes minutes, not hours.
 TRAINED = ("ert", "asm", "aam")
@@ -166,7 +174,7 @@ def train_methods(
             )
             seconds = time.perf_counter() - start
         else:
-            predictor = _unfitted(technique, its_preset, random_state)
+            predictor = unfitted(technique, its_preset, random_state)
             predictor.fit(faces, progress=step)
             seconds = time.perf_counter() - start
             predictor.save(folder / f"{name.replace(':', '-')}.safetensors")
@@ -189,13 +197,14 @@ def _parse(spec: str, preset: str) -> tuple[str, str, str]:
     return spec, technique, named or (preset if preset in presets else "default")
 
 
-def _unfitted(technique: str, preset: str, random_state: int) -> LandmarkPredictor:
+def unfitted(technique: str, preset: str, random_state: int) -> LandmarkPredictor:
+    """Return an unfitted predictor of a technique, with the seed if it draws anything."""
     cls = predictor_class(TECHNIQUES[technique])
     parts: dict[str, Any] = {}
     if technique == "chain":
         parts = {
-            "first": _unfitted("aam", "default", random_state),
-            "second": _unfitted("asm", "default", random_state),
+            "first": unfitted("aam", "default", random_state),
+            "second": unfitted("asm", "default", random_state),
         }
     predictor = cls.from_preset(preset, **parts)
     if "random_state" in predictor.get_params(deep=False):

@@ -19,6 +19,7 @@ from classicface.evaluation.report.formats import (
     span,
 )
 from classicface.evaluation.report.table import (
+    METHOD,
     Cell,
     Column,
     Row,
@@ -45,8 +46,6 @@ __all__ = [
     "speed_cells",
 ]
 
-_METHOD = Column("Method", words=True)
-
 
 def method_cell(method: MethodResult, tone: str = "") -> Cell:
     """Return the cell that names a method."""
@@ -68,7 +67,7 @@ def main_table(comparison: Comparison) -> Table:
     kind, front = comparison.normalizer, comparison.front()
     columns = [
         Column("Place"),
-        _METHOD,
+        METHOD,
         Column("Kind", words=True, name="kind"),
         Column("NME mean", "%", sorted=True),
         Column("NME median", "%"),
@@ -107,7 +106,7 @@ def main_table(comparison: Comparison) -> Table:
 def normalizer_tables(comparison: Comparison) -> list[Table]:
     """Return a table for each normaliser, the leading one first."""
     columns = [
-        _METHOD,
+        METHOD,
         Column("NME mean", "%"),
         Column("NME median", "%"),
         Column("AUC to 8 %"),
@@ -139,7 +138,7 @@ def region_table(comparison: Comparison) -> Table | None:
     kind, regions = comparison.normalizer, list(comparison.dataset.scheme.regions)
     if not regions:
         return None
-    columns = [_METHOD, *(Column(name.replace("_", " "), "%") for name in regions)]
+    columns = [METHOD, *(Column(name.replace("_", " "), "%") for name in regions)]
     values = [
         [method.regions[kind].get(name, math.nan) for name in regions]
         for method in comparison.methods
@@ -167,7 +166,7 @@ def heat_cells(row: list[float], table: list[list[float]]) -> list[Cell]:
 def points_table(comparison: Comparison) -> Table:
     """Return precision, recall and F1 of points."""
     columns = [
-        _METHOD,
+        METHOD,
         *(Column(name, "%") for name in ("Precision", "Recall", "F1")),
         *(Column(name, "points") for name in ("Correct", "Found", "Annotated")),
     ]
@@ -195,7 +194,7 @@ def pairs_table(comparison: Comparison) -> Table | None:
         cells = [method_cell(comparison.methods[i])]
         cells += [_pair_cell(pairs, name, other) for other in names]
         rows.append(Row(tuple(cells), i))
-    columns = [_METHOD, *map(Column, names)]
+    columns = [METHOD, *map(Column, names)]
     kind = NORMALIZER_NAMES[comparison.normalizer]
     title = f"Difference of mean NME, row less column, in points of percent ({kind})"
     return Table(title, columns, rows, sortable=False)
@@ -223,7 +222,7 @@ def robustness_tables(comparison: Comparison) -> list[Table]:
     for key, level in comparison.levels.items():
         measured = [(i, m) for i, m in enumerate(comparison.methods) if key in m.robustness]
         values = [list(method.robustness[key]) for _, method in measured]
-        columns = [_METHOD, *(Column(f"{value:g}") for value in level.values)]
+        columns = [METHOD, *(Column(f"{value:g}") for value in level.values)]
         rows = [
             Row((method_cell(method), *heat_cells(row, values)), i)
             for (i, method), row in zip(measured, values, strict=True)

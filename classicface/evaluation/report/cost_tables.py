@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from classicface.evaluation.report.accuracy_tables import method_cell, speed_cells
 from classicface.evaluation.report.formats import MISSING, duration, file_size, seconds, span
-from classicface.evaluation.report.table import Cell, Column, Row, Table, number_cell
+from classicface.evaluation.report.table import METHOD, Cell, Column, Row, Table, number_cell
 from classicface.evaluation.results import Comparison, Footprint, MethodResult
 
 __all__ = ["about_table", "cost_table", "detector_table", "methods_table"]
-
-_METHOD = Column("Method", words=True)
 
 
 def cost_table(comparison: Comparison) -> Table | None:
     """Return speed, memory and size of each method; None where nothing was measured."""
     columns = [
-        _METHOD,
+        METHOD,
         Column("One face", "one thread"),
         Column("All cores", "a face"),
         Column("All cores", "faces/s"),

@@ -22,9 +22,6 @@ __all__ = ["Tile", "TileRow", "same_faces", "worst_faces"]
 SIZE = 160
 _MARGIN = 0.28
 
-#: How many of the worst pictures of each method are shown.
-N_WORST = 10
-
 
 @dataclass(frozen=True, eq=False)
 class Tile:
@@ -88,7 +85,7 @@ def worst_faces(comparison: Comparison) -> list[TileRow]:
                     names[i],
                     _error(method, i, comparison),
                 )
-                for i in method.worst[:N_WORST]
+                for i in method.worst
             ],
         )
         for place, method in enumerate(comparison.methods)

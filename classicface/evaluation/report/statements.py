@@ -41,6 +41,14 @@ def _nme(comparison: Comparison, method: MethodResult) -> str:
     return f"{decimals(method.accuracy[comparison.normalizer].mean.value)} %"
 
 
+def _mean(comparison: Comparison, method: MethodResult) -> str:
+    """Return the mean error with its interval, where it has one, and its normaliser."""
+    mean = method.accuracy[comparison.normalizer].mean
+    kind = NORMALIZER_NAMES[comparison.normalizer]
+    qualified = ", ".join(filter(None, (interval(mean), kind)))
+    return f"Mean NME {_nme(comparison, method)} ({qualified})."
+
+
 def _most_accurate(comparison: Comparison) -> list[MethodResult]:
     """Return the methods than which no other is clearly more accurate."""
     known = [
@@ -55,11 +63,9 @@ def _most_accurate(comparison: Comparison) -> list[MethodResult]:
 def _accuracy(comparison: Comparison, best: list[MethodResult]) -> Statement | None:
     if not best:
         return None
-    kind = NORMALIZER_NAMES[comparison.normalizer]
     headline = listing([method.name for method in best])
     if len(best) == 1:
-        mean = best[0].accuracy[comparison.normalizer].mean
-        text = f"Mean NME {decimals(mean.value)} % ({interval(mean)}, {kind}). "
+        text = f"{_mean(comparison, best[0])} "
         others = [m.name for m in comparison.methods if m is not best[0]]
         if all(comparison.order(best[0].name, name) > 0 for name in others):
             text += "Every other method is clearly less accurate."
@@ -67,6 +73,7 @@ def _accuracy(comparison: Comparison, best: list[MethodResult]) -> Statement | N
             text += "For every other method there is one that is clearly more accurate."
         return Statement("Most accurate", headline, text)
     means = sorted(method.accuracy[comparison.normalizer].mean.value for method in best)
+    kind = NORMALIZER_NAMES[comparison.normalizer]
     whole = f"{decimals(means[0])} to {decimals(means[-1])} %"
     text = f"Mean NME {whole} ({kind}). The tests find no method that is clearly more accurate"
     return Statement("Most accurate", headline, f"{text} than one of these.")
@@ -124,12 +131,7 @@ def _smallest(comparison: Comparison) -> Statement | None:
 
 def _of_one(comparison: Comparison) -> list[Statement]:
     (method,) = comparison.methods
-    mean = method.accuracy[comparison.normalizer].mean
-    kind = NORMALIZER_NAMES[comparison.normalizer]
-    found = [Statement("Accuracy", method.name, f"Mean NME {_nme(comparison, method)} ({kind}).")]
-    if math.isfinite(mean.low):
-        text = f"Mean NME {decimals(mean.value)} % ({interval(mean)}, {kind})."
-        found[0] = Statement("Accuracy", method.name, text)
+    found = [Statement("Accuracy", method.name, _mean(comparison, method))]
     speed = _fastest([method])
     if speed is not None:
         found.append(Statement("Speed", method.name, speed.text))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from classicface.evaluation.report.formats import MISSING, decimals, interval
 from classicface.evaluation.results import Estimate
 
-__all__ = ["Cell", "Column", "Row", "Table", "estimate_cell", "number_cell"]
+__all__ = ["METHOD", "Cell", "Column", "Row", "Table", "estimate_cell", "number_cell"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,10 @@ class Column:
     words: bool = False
     name: str = ""
     sorted: bool = False
+
+
+#: The head of the column that names the methods.
+METHOD = Column("Method", words=True)
 
 
 @dataclass(frozen=True)
