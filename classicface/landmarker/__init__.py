@@ -1,0 +1,1 @@
+"""Landmarker: a detector, a predictor and a tracker in one object."""

@@ -1,0 +1,1 @@
+"""Frames of videos, cameras and folders of pictures, with their times; writing videos."""
