@@ -2,7 +2,13 @@
 
 from classicface.data.synthetic._modes import IDENTITY_MODES
 from classicface.data.synthetic.faces import draw_face, synthetic_faces
-from classicface.data.synthetic.film import Actor, FilmFrame, blink_lids, synthetic_film
+from classicface.data.synthetic.film import (
+    Actor,
+    FilmFrame,
+    blink_lids,
+    photograph_film,
+    synthetic_film,
+)
 from classicface.data.synthetic.parameters import FaceParameters, random_face
 
 __all__ = [
@@ -12,6 +18,7 @@ __all__ = [
     "FilmFrame",
     "blink_lids",
     "draw_face",
+    "photograph_film",
     "random_face",
     "synthetic_faces",
     "synthetic_film",

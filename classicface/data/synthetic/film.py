@@ -1,4 +1,4 @@
-"""Films of synthetic faces on scripted paths: every point of every frame is known."""
+"""Films on scripted paths, of synthetic faces or over a photograph: every point is known."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,9 +14,12 @@ from classicface.data.synthetic._scene import background
 from classicface.data.synthetic.faces import draw_face
 from classicface.data.synthetic.parameters import FaceParameters
 from classicface.exceptions import InvalidInputError
+from classicface.shape.similarity import apply_similarity
 from classicface.validation import check_integer, check_number
 
-__all__ = ["Actor", "FilmFrame", "blink_lids", "synthetic_film"]
+__all__ = ["Actor", "FilmFrame", "blink_lids", "photograph_film", "synthetic_film"]
+
+Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,7 @@ def synthetic_film(
                 now.face, canvas=picture, center=now.center, face_size=now.face_size
             )
             points.append(landmarks)
-        if noise:
-            grain = noise * rng.standard_normal((height, width, 1), np.float32)
-            picture = np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
-        yield FilmFrame(picture, i / fps, np.stack(points))
+        yield FilmFrame(_grainy(picture, noise, rng), i / fps, np.stack(points))
 
 
 def blink_lids(time: float, starts: Sequence[float], duration: float = 0.2) -> float:
@@ -129,3 +130,52 @@ def blink_lids(time: float, starts: Sequence[float], duration: float = 0.2) -> f
             phase = passed / 0.35 if passed < 0.35 else (1.0 - passed) / 0.65
             closed = max(closed, math.sin(0.5 * math.pi * phase) ** 2)
     return closed
+
+
+def photograph_film(
+    picture: NDArray[np.uint8],
+    landmarks: NDArray[np.floating],
+    camera: Callable[[float], tuple[float, float, float, float]],
+    n_frames: int,
+    *,
+    fps: float = 30.0,
+    size: tuple[int, int] = (640, 480),
+    noise: float = 2.0,
+    random_state: int = 0,
+) -> Iterator[FilmFrame]:
+    """Move a camera over a photograph: a film of a real face with exact landmarks.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (height, width) or (height, width, 3)
+    landmarks : ndarray, shape (n_landmarks, 2)
+        Of a face in the photograph.
+    camera : callable
+        Takes the time in seconds and returns the similarity (a, b, tx, ty) from the photograph to
+        the frame; see `classicface.shape.similarity`. Beyond the photograph its border is repeated.
+    n_frames, fps, size, noise, random_state
+        See `synthetic_film`.
+
+    Yields
+    ------
+    FilmFrame
+        With the landmarks of one face, shape (1, n_landmarks, 2).
+    """
+    colour = np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture
+    rng = np.random.default_rng(random_state)
+    for i in range(n_frames):
+        a, b, tx, ty = camera(i / fps)
+        matrix = np.array([[a, -b, tx], [b, a, ty]])
+        frame = cv2.warpAffine(
+            colour, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        points = apply_similarity(matrix[[0, 1, 0, 1], [0, 0, 2, 2]], landmarks)
+        yield FilmFrame(_grainy(frame, noise, rng), i / fps, points[None].astype(np.float32))
+
+
+def _grainy(picture: NDArray[np.uint8], noise: float, rng: np.random.Generator) -> Picture:
+    """Return a picture with a sensor's noise of a standard deviation in grey levels."""
+    if noise == 0:
+        return picture
+    grain = noise * rng.standard_normal((*picture.shape[:2], 1), np.float32)
+    return np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
