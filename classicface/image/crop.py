@@ -1,4 +1,4 @@
-"""Square crops of faces, as networks see them, and the steps of resampling behind them."""
+"""Crops of faces, as networks see them, and the steps of resampling behind them; grey or colour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FaceCut", "crop_face", "crop_pose", "halve", "span", "warp"]
+__all__ = ["FaceCut", "Size", "crop_face", "crop_pose", "halve", "halvings", "span", "warp"]
+
+#: The side of a square, or width and height.
+Size = int | tuple[int, int]
 
 # The corners of a cut are aligned so that it can be halved this often on the picture's own grid.
 _SPARE_HALVINGS = 2
@@ -52,26 +55,33 @@ def crop_pose(
     return np.array([a, b, middle - a * x + b * y, middle - b * x - a * y])
 
 
-def crop_face(image: NDArray[np.uint8], pose: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
-    """Resample a face into a square.
+def crop_face(
+    image: NDArray[np.uint8],
+    pose: NDArray[np.floating],
+    size: Size,
+    border: int | None = None,
+) -> NDArray[np.uint8]:
+    """Resample a face into a square or a rectangle.
 
     A face that is larger than in the crop is halved first, each pixel the mean of two by two, so
-    that it does not alias; then it is resampled bilinearly. Beyond the picture its border is
-    repeated. The cost is that of the face, not of the picture.
+    that it does not alias; then it is resampled bilinearly. The cost is that of the face, not of
+    the picture.
 
     Parameters
     ----------
-    image : ndarray of uint8, shape (height, width)
+    image : ndarray of uint8, shape (height, width) or (height, width, channels)
     pose : ndarray, shape (4,)
         The similarity from the picture to the crop; see `crop_pose`.
-    size : int
-        The side of the crop, in pixels.
+    size : int or tuple of int
+        The side of the crop, or its width and height, in pixels.
+    border : int, optional
+        What lies beyond the picture, in every channel; by default the picture's border repeated.
 
     Returns
     -------
-    ndarray of uint8, shape (size, size)
+    ndarray of uint8, shape (size, size) or (size, size, channels)
     """
-    return FaceCut(image).crop(pose, size)
+    return FaceCut(image).crop(pose, size, border)
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,7 @@ class FaceCut:
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width)
+    pixels : ndarray of uint8, shape (height, width) or (height, width, channels)
     level : int, default 0
         How often the picture was halved.
     origin : tuple of int, default (0, 0)
@@ -101,7 +111,7 @@ class FaceCut:
 
         Parameters
         ----------
-        image : ndarray of uint8, shape (height, width)
+        image : ndarray of uint8, shape (height, width) or (height, width, channels)
         pose : ndarray, shape (4,)
             The similarity from the picture to the plain crop.
         size : int
@@ -117,7 +127,7 @@ class FaceCut:
             Its pixels are a view where the face is not halved, else their own.
         """
         to_image = _inverse(pose)
-        level = _halvings(math.hypot(*to_image[:2]))
+        level = halvings(math.hypot(*to_image[:2]))
         a, b, tx, ty = _halved_similarity(to_image, level)
         middle, half = (size - 1) / 2, reach * math.hypot(a, b) * size / 2
         x = a * middle - b * middle + tx
@@ -130,31 +140,35 @@ class FaceCut:
             pixels = halve(pixels)
         return cls(pixels, level, (x0, y0))
 
-    def crop(self, pose: NDArray[np.floating], size: int) -> NDArray[np.uint8]:
-        """Resample the face into a square, as `crop_face` does.
+    def crop(
+        self, pose: NDArray[np.floating], size: Size, border: int | None = None
+    ) -> NDArray[np.uint8]:
+        """Resample the face into a square or a rectangle, as `crop_face` does.
 
         Parameters
         ----------
         pose : ndarray, shape (4,)
             The similarity from the picture to the crop.
-        size : int
+        size : int or tuple of int
+        border : int, optional
 
         Returns
         -------
-        ndarray of uint8, shape (size, size)
+        ndarray of uint8, shape (size, size) or (size, size, channels)
         """
         to_image = _inverse(pose)
         x, y = self.origin
-        more = max(_halvings(math.hypot(*to_image[:2])) - self.level, 0)
+        more = max(halvings(math.hypot(*to_image[:2])) - self.level, 0)
         while (x | y) & ((1 << more) - 1):
             more -= 1
         a, b, tx, ty = _halved_similarity(to_image, self.level + more)
         x, y = x >> more, y >> more
         # The corners of the crop in the halved picture, and what they span of it.
-        last = size - 1
-        xs = (tx, tx + a * last, tx - b * last, tx + (a - b) * last)
-        ys = (ty, ty + b * last, ty + a * last, ty + (a + b) * last)
-        height, width = self.pixels.shape
+        width, height = (size, size) if isinstance(size, int) else size
+        right, bottom = width - 1, height - 1
+        xs = (tx, tx + a * right, tx - b * bottom, tx + a * right - b * bottom)
+        ys = (ty, ty + b * right, ty + a * bottom, ty + b * right + a * bottom)
+        height, width = self.pixels.shape[:2]
         x0, x1 = span(xs, x + max(width >> more, 1), x)
         y0, y1 = span(ys, y + max(height >> more, 1), y)
         pixels = self.pixels[
@@ -162,7 +176,7 @@ class FaceCut:
         ]
         for i in range(more):
             pixels = halve(pixels, _scratch.room(i, pixels.size // 2))
-        return warp(pixels, (a, b, tx - x0, ty - y0), size)
+        return warp(pixels, (a, b, tx - x0, ty - y0), size, border)
 
 
 class _Scratch(threading.local):
@@ -191,18 +205,19 @@ def halve(pixels: NDArray[np.uint8], room: NDArray[np.uint8] | None = None) -> N
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width)
+    pixels : ndarray of uint8, shape (height, width) or (height, width, channels)
     room : ndarray of uint8, optional
         Bytes in which the result is put, half as many as there are pixels; by default new ones.
     """
     import cv2
 
-    if min(pixels.shape) == 1:
-        if max(pixels.shape) == 1:
+    if min(pixels.shape[:2]) == 1:
+        if max(pixels.shape[:2]) == 1:
             return pixels
-        pixels = np.repeat(pixels, 2, axis=int(np.argmin(pixels.shape)))
+        pixels = np.repeat(pixels, 2, axis=int(np.argmin(pixels.shape[:2])))
     height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
-    out = None if room is None else room[: height * width].reshape(height, width)
+    shape = (height, width, *pixels.shape[2:])
+    out = None if room is None else room[: math.prod(shape)].reshape(shape)
     halved = cv2.resize(
         pixels[: 2 * height, : 2 * width], (width, height), out, interpolation=cv2.INTER_AREA
     )
@@ -210,18 +225,23 @@ def halve(pixels: NDArray[np.uint8], room: NDArray[np.uint8] | None = None) -> N
 
 
 def warp(
-    pixels: NDArray[np.uint8], to_pixels: tuple[float, float, float, float], size: int
+    pixels: NDArray[np.uint8],
+    to_pixels: tuple[float, float, float, float],
+    size: Size,
+    border: int | None = None,
 ) -> NDArray[np.uint8]:
-    """Resample a square bilinearly; beyond the picture its border is repeated.
+    """Resample a square or a rectangle bilinearly.
 
     Parameters
     ----------
-    pixels : ndarray of uint8, shape (height, width)
+    pixels : ndarray of uint8, shape (height, width) or (height, width, channels)
         No side is longer than 32000.
     to_pixels : tuple of float
         The similarity from the square to the picture.
-    size : int
-        The side of the square, in pixels.
+    size : int or tuple of int
+        The side of the square, or width and height, in pixels.
+    border : int, optional
+        What lies beyond the picture, in every channel; by default its border is repeated.
     """
     import cv2
 
@@ -229,9 +249,10 @@ def warp(
     warped = cv2.warpAffine(
         pixels,
         np.array([[a, -b, tx], [b, a, ty]]),
-        (size, size),
+        (size, size) if isinstance(size, int) else size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT,
+        borderValue=(border or 0,) * 4,
     )
     return np.asarray(warped, np.uint8)
 
@@ -253,7 +274,7 @@ def _inverse(pose: NDArray[np.floating]) -> tuple[float, float, float, float]:
     return a, b, -(a * tx - b * ty), -(b * tx + a * ty)
 
 
-def _halvings(scale: float) -> int:
+def halvings(scale: float) -> int:
     """Return how often a picture is halved before it is read every `scale` pixels."""
     return max(math.frexp(scale)[1] - 1, 0)
 

@@ -28,8 +28,12 @@ class FaceParts:
         Along the brow, from one end to the other; around it where `brows_closed` is set.
     outer_lips, inner_lips : tuple of int
         The lips as closed loops from the right corner of the mouth over the upper lip.
+    mouth_corners : tuple of int
+        The right corner of the mouth, then the left one.
     nose : tuple of int
         All points of the nose.
+    nose_tip : tuple of int
+        The tip of the nose alone.
     jaw : tuple of int
         The outline of the face from one side to the other.
     brows_closed : bool
@@ -42,7 +46,9 @@ class FaceParts:
     left_brow: Indices = ()
     outer_lips: Indices = ()
     inner_lips: Indices = ()
+    mouth_corners: Indices = ()
     nose: Indices = ()
+    nose_tip: Indices = ()
     jaw: Indices = ()
     brows_closed: bool = False
 
@@ -55,7 +61,9 @@ PARTS = {
     "left_brow": "the left brow",
     "outer_lips": "the outer edge of the lips",
     "inner_lips": "the inner edge of the lips",
+    "mouth_corners": "the corners of the mouth",
     "nose": "the nose",
+    "nose_tip": "the tip of the nose",
     "jaw": "the jaw",
 }
 
@@ -66,7 +74,10 @@ def face_parts(
     """Find the parts of a face in a scheme.
 
     A part is found by the scheme's regions (``right_eye``, ``left_eye``, ``right_brow``,
-    ``left_brow``, ``mouth``, ``nose``, ``jaw``) and the lines that lie within one.
+    ``left_brow``, ``mouth``, ``nose``, ``jaw``) and the lines that lie within one. The corners of
+    the mouth are those of its outer lips, or the two points of a mouth that has no more, the right
+    one first. The tip of the nose is the point of the region ``nose_tip``; without one it is the
+    last point of the nose on the face's middle line that does not lie between the nostrils.
 
     Parameters
     ----------
@@ -102,7 +113,9 @@ def face_parts(
         left_brow=_longest(brows[1]),
         outer_lips=lips[0] if lips else (),
         inner_lips=_with_corners(chosen, *lips[:2]) if len(lips) > 1 else (),
+        mouth_corners=_mouth_corners(chosen, lips),
         nose=chosen.regions.get("nose", ()),
+        nose_tip=_nose_tip(chosen, strokes("nose")),
         jaw=_longest(strokes("jaw")),
         brows_closed=bool(loops("right_brow") and loops("left_brow")),
     )
@@ -130,6 +143,23 @@ def _with_corners(scheme: LandmarkScheme, outer: Indices, inner: Indices) -> Ind
     if not scheme.mirror or scheme.mirror[inner[0]] == inner[half]:
         return inner
     return (outer[0], *inner[:half], outer[len(outer) // 2], *inner[half:])
+
+
+def _mouth_corners(scheme: LandmarkScheme, lips: list[Indices]) -> Indices:
+    if lips:
+        return lips[0][0], lips[0][len(lips[0]) // 2]
+    mouth = scheme.regions.get("mouth", ())
+    return mouth if len(mouth) == 2 else ()
+
+
+def _nose_tip(scheme: LandmarkScheme, strokes: list[Indices]) -> Indices:
+    named = scheme.regions.get("nose_tip", ())
+    if len(named) == 1 or not scheme.mirror:
+        return named if len(named) == 1 else ()
+    # The line below the nose crosses the middle; without one, a lone point may be tip or base.
+    below = {i for line in strokes if any(scheme.mirror[i] != i for i in line) for i in line}
+    middle = [i for i in scheme.regions.get("nose", ()) if scheme.mirror[i] == i and i not in below]
+    return (middle[-1],) if below and middle else ()
 
 
 def _longest(lines: Iterable[Indices]) -> Indices:
