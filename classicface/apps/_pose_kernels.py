@@ -40,7 +40,7 @@ def deform(mean, modes, weights, out):
                 out[i, c] += weights[k] * modes[k, i, c]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def linearise(target, head, modes, turn, view, eye, residuals, jacobian):
     """Write what is left of each point, and its derivative by each unknown.
 
@@ -106,7 +106,7 @@ def cost_of(residuals, weights, values, prior):
     return 0.5 * total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def normal_equations(residuals, jacobian, weights, values, prior, matrix, vector):
     """Sum matrix = J^T W J + the prior's weights (lower half) and vector = J^T W r + its pull."""
     n = jacobian.shape[1]
@@ -125,7 +125,7 @@ def normal_equations(residuals, jacobian, weights, values, prior, matrix, vector
         vector[i] += prior[k, 1] * (prior[k, 0] - values[k])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=True)
 def factorise(matrix, damping, out):
     """Write the Cholesky factor of matrix + damping times its diagonal; False where there is none.
 
@@ -213,7 +213,7 @@ def fit_head(
             jacobian, trial_jacobian = trial_jacobian, jacobian
             cost = trial_cost
             damping *= 0.1
-            if gain < 1e-5 * cost + 1e-9:
+            if gain < 1e-4 * cost + 1e-9:
                 break
         else:
             damping = max(10.0 * damping, 1e-3)

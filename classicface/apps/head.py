@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme, convert_landmarks, get_scheme
 
-__all__ = ["POSE_SCHEMES", "HeadModel", "head_model", "inner_points"]
+__all__ = ["POSE_SCHEMES", "HeadModel", "build_head", "head_model", "inner_points"]
 
 Floats = NDArray[np.float64]
 
@@ -32,21 +32,26 @@ class HeadModel:
     mean : ndarray, shape (n_points, 3)
     modes : ndarray, shape (n_modes, n_points, 3)
         Each one standard deviation of the mode.
+    middle : ndarray, shape (3,)
+        The mean of the mean's points.
     linear : ndarray, shape (3, n_points)
         The least-squares map from centred points to the affine camera that sees the mean head.
     """
 
     mean: Floats
     modes: Floats
+    middle: Floats
     linear: Floats
 
 
 def build_head(mean: Floats, modes: Floats) -> HeadModel:
     """Return the model for a mean (n, 3) and modes (m, n, 3)."""
-    centered = mean - mean.mean(axis=0)
+    middle = mean.mean(axis=0)
+    centered = mean - middle
     return HeadModel(
         np.ascontiguousarray(mean),
         np.ascontiguousarray(modes),
+        middle,
         np.linalg.solve(centered.T @ centered, centered.T),
     )
 

@@ -16,7 +16,6 @@ from classicface.apps import _pose_kernels
 from classicface.apps.head import HeadModel, head_model, inner_points
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
-from classicface.shape.similarity import apply_similarity, fit_similarity
 from classicface.validation import check_landmarks, check_number
 
 __all__ = ["HeadPose", "PinholeCamera", "head_pose", "rotation_angles", "rotation_matrix"]
@@ -141,7 +140,7 @@ def head_pose(
 
     Notes
     -----
-    A head of 51 points whose 30 modes are held by their standard deviations, as a 3-D morphable
+    A head of 51 points whose 32 modes are held by their standard deviations, as a 3-D morphable
     model (Blanz and Vetter, SIGGRAPH 1999); modes made from hand-shaped synthetic heads and a
     Gaussian process (Luethi et al., PAMI 2018).
     """
@@ -172,7 +171,7 @@ def fit_pose(
     nearness = NEARNESS if camera is None else min(1.0 / eye[2], 0.03)
     values = np.zeros(len(prior))
     values[0] = nearness
-    place = -(turn @ head.mean.mean(axis=0))[:2]
+    place = -(turn @ head.middle)[:2]
     view = np.array([1.0, place[0], place[1], nearness])
     fitted, covariance = np.empty_like(head.mean), np.empty((3, 3))
     weights = np.full(len(target), POINT_DEVIATION**-2)
@@ -200,8 +199,9 @@ def _start(centered: Floats, head: HeadModel) -> tuple[Floats, float]:
     """Return the turn (3, 3) and the scale of the mean head under a scaled orthographic camera."""
     affine = (head.linear @ centered).T
     left, sizes, right = np.linalg.svd(affine, full_matrices=False)
-    rows = left @ right
-    return np.stack([*rows, np.cross(*rows)]), float(sizes.mean())
+    (a, b, c), (d, e, f) = rows = left @ right
+    third = np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+    return np.vstack([rows, third]), float(sizes.mean())
 
 
 def _check_side(centered: Floats, head: HeadModel, turn: Floats) -> None:
@@ -210,18 +210,16 @@ def _check_side(centered: Floats, head: HeadModel, turn: Floats) -> None:
     Another order of the points, or a picture that was turned over without renaming them.
     """
     flat = (head.mean @ turn.T)[:, :2] if turn[2, 2] > 0 else head.mean[:, :2]
-    errors = []
-    for sign in (1.0, -1.0):
-        source = flat * [sign, 1.0]
-        moved = apply_similarity(fit_similarity(source, centered), source)
-        errors.append(float(((moved - centered) ** 2).sum()))
-    size = float((centered**2).sum())
-    if errors[1] < errors[0]:
+    source, target = ((points - points.mean(axis=0)) @ [1.0, 1j] for points in (flat, centered))
+    # The share of the target that the best similarity explains, without and with a mirror.
+    norm = np.vdot(source, source).real * np.vdot(target, target).real
+    kept = abs(np.vdot(source, target)) ** 2 / norm
+    if abs(source @ target) ** 2 / norm > kept:
         raise InvalidInputError(
             "the landmarks look mirrored: those of the right eye lie where the left one belongs;"
             " a mirrored picture needs LandmarkScheme.mirror"
         )
-    if errors[0] > size * MAX_ERROR:
+    if 1.0 - kept > MAX_ERROR:
         raise InvalidInputError("the landmarks look like no face; is their scheme the right one?")
 
 
@@ -271,12 +269,10 @@ def rotation_angles(rotation: Floats) -> tuple[float, float, float]:
 
 def _deviations(covariance: Floats, yaw: float, roll: float) -> tuple[float, float, float]:
     """Return the standard deviations of the angles from the covariance of small turns."""
-    rolled = rotation_matrix(0.0, 0.0, roll)
-    axes = np.column_stack(
-        [rolled[:, 1], (rolled @ rotation_matrix(yaw, 0.0, 0.0))[:, 0], [0.0, 0.0, 1.0]]
-    )
-    # Beyond 80 degrees of yaw the other two angles are hardly told apart; the limit keeps the
-    # matrix invertible.
-    inverse = np.linalg.pinv(axes, rcond=0.05)
+    # The axes that the three angles turn about: the picture's y once rolled, the head's x, and z.
+    sin_r, cos_r = np.sin(np.radians(roll)), np.cos(np.radians(roll))
+    sin_y, cos_y = np.sin(np.radians(yaw)), max(np.cos(np.radians(yaw)), 0.05)
+    along = np.array([cos_r, sin_r, 0.0]) / cos_y
+    inverse = np.array([[-sin_r, cos_r, 0.0], along, sin_y * along + [0.0, 0.0, 1.0]])
     variances = np.diag(inverse @ covariance @ inverse.T)
     return tuple(np.degrees(np.sqrt(np.maximum(variances, 0.0))).tolist())
