@@ -82,17 +82,22 @@ def draw_landmarks(
     if boxes is not None:
         for i, box in enumerate(_scaled(check_boxes(boxes).reshape(-1, 2, 2), scale)):
             _draw_box(picture, box, _COLORS[i % len(_COLORS)])
+    segments = _segments(lines)
     for i, face in enumerate(_scaled(points, scale)):
-        _draw_face(picture, face, lines, _COLORS[i % len(_COLORS)], indices)
+        _draw_face(picture, face, segments, _COLORS[i % len(_COLORS)], indices)
     return picture
 
 
 def _to_rgb(image: ArrayLike) -> Picture:
     """Return an RGB copy of any picture that `check_image` takes."""
+    import cv2
+
     array = np.asarray(image)
     if array.ndim == 3 and array.shape[2] in (3, 4):
+        if array.dtype == np.uint8 and 0 < array.shape[0] * array.shape[1] <= MAX_PIXELS:
+            return array[:, :, :3].copy()
         return np.stack([check_image(array[:, :, k]) for k in range(3)], axis=-1)
-    return np.repeat(check_image(array)[:, :, None], 3, axis=2)
+    return np.asarray(cv2.cvtColor(check_image(array), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _resized(picture: Picture, scale: float) -> Picture:
@@ -119,9 +124,19 @@ def _scaled(points: NDArray[np.float32], scale: float) -> NDArray[np.float64]:
     return (points.astype(np.float64) + 0.5) * scale - 0.5
 
 
-def _fixed(values: ArrayLike) -> list[int]:
+def _fixed(values: ArrayLike) -> NDArray[np.int32]:
     """Return coordinates in the fixed point that OpenCV takes."""
-    return np.round(np.asarray(values) * (1 << _SHIFT)).astype(np.int64).tolist()
+    return np.round(np.asarray(values) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _segments(lines: Sequence[tuple[tuple[int, ...], bool]]) -> NDArray[np.int64]:
+    """Return the two ends of every stroke of a scheme's lines, shape (n, 2)."""
+    pairs = [
+        pair
+        for line, closed in lines
+        for pair in zip(line, line[1:] + line[:1] if closed else line[1:], strict=False)
+    ]
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _draw_box(picture: Picture, corners: NDArray[np.float64], color: Color) -> None:
@@ -130,14 +145,14 @@ def _draw_box(picture: Picture, corners: NDArray[np.float64], color: Color) -> N
     side = float((corners[1] - corners[0]).max())
     width = max(1, round(0.006 * side))
     for ink, thickness in ((_OUTLINE, width + 2), (color, width)):
-        low, high = _fixed(corners[0]), _fixed(corners[1])
+        low, high = _fixed(corners).tolist()
         cv2.rectangle(picture, low, high, ink, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def _draw_face(
     picture: Picture,
     points: NDArray[np.float64],
-    lines: Sequence[tuple[tuple[int, ...], bool]],
+    segments: NDArray[np.int64],
     color: Color,
     indices: bool,
 ) -> None:
@@ -152,24 +167,14 @@ def _draw_face(
     width = max(1, round(0.5 * radius))
     # On a small face the outlines would hide more than they show.
     edge, rim = (2, max(0.7, 0.35 * radius)) if side > 110 else (0, 0.5)
-    ends = [
-        (_fixed(points[a]), _fixed(points[b]))
-        for line, closed in lines
-        for a, b in zip(line, line[1:] + line[:1] if closed else line[1:], strict=False)
-        if present[a] and present[b]
-    ]
+    ends = _fixed(points[segments[present[segments].all(axis=1)]])
     for ink, thickness in ((_OUTLINE, width + edge), (color, width)):
-        for start, end in ends:
-            cv2.line(picture, start, end, ink, thickness, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(picture, list(ends), False, ink, thickness, cv2.LINE_AA, _SHIFT)
     height, wide = picture.shape[:2]
-    shown = [
-        i
-        for i in np.flatnonzero(present).tolist()
-        if -0.5 <= points[i, 0] <= wide - 0.5 and -0.5 <= points[i, 1] <= height - 0.5
-    ]
+    inside = (points >= -0.5) & (points <= [wide - 0.5, height - 0.5])  # NaN is not
+    shown = np.flatnonzero(inside.all(axis=1)).tolist()
     for ink, size in ((_OUTLINE, radius + rim), (color, radius)):
-        for i in shown:
-            _draw_disc(picture, points[i], size, ink)
+        _draw_discs(picture, points[shown], size, ink)
     if indices:
         font, size = cv2.FONT_HERSHEY_SIMPLEX, float(np.clip(side / 900, 0.28, 1.5))
         for i in shown:
@@ -178,12 +183,14 @@ def _draw_face(
                 cv2.putText(picture, str(i), place, font, size, ink, thickness, cv2.LINE_AA)
 
 
-def _draw_disc(picture: Picture, center: NDArray[np.float64], radius: float, color: Color) -> None:
-    """Fill a disc; as a polygon, because OpenCV makes small circles square."""
+def _draw_discs(
+    picture: Picture, centers: NDArray[np.float64], radius: float, color: Color
+) -> None:
+    """Fill discs; as polygons, because OpenCV makes small circles square."""
     import cv2
 
-    outline = np.round((center + radius * _CIRCLE) * (1 << _SHIFT)).astype(np.int32)
-    cv2.fillConvexPoly(picture, outline, color, cv2.LINE_AA, _SHIFT)
+    for outline in _fixed(centers[:, None] + radius * _CIRCLE):
+        cv2.fillConvexPoly(picture, outline, color, cv2.LINE_AA, _SHIFT)
 
 
 def grid(images: Sequence[ArrayLike], n_columns: int = 8, *, gap: int = 4) -> Picture:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.exceptions import InvalidInputError
-from classicface.plotting.drawing import _check_size, _draw_disc, _scaled
+from classicface.plotting.drawing import _check_size, _draw_discs, _scaled
 from classicface.shape.schemes import LandmarkScheme, get_scheme
 from classicface.validation import check_image, check_integer, check_landmarks, check_number
 
@@ -142,5 +142,4 @@ def _draw_points(picture: NDArray[np.uint8], points: NDArray[np.float64]) -> Non
     radius = max(1.0, 0.0035 * max(picture.shape[:2]))
     present = points[~np.isnan(points[:, 0])]
     for ink, size in (((15, 15, 15), radius + 0.8), ((255, 255, 255), radius)):
-        for point in present:
-            _draw_disc(picture, point, size, ink)
+        _draw_discs(picture, present, size, ink)
