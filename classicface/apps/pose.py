@@ -7,18 +7,20 @@ Levenberg-Marquardt; equations in ``docs/expression.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.apps import _pose_kernels
+from classicface.apps._pose_checks import check_side, check_spread, check_weights
 from classicface.apps.head import HeadModel, head_model, inner_points
+from classicface.apps.rotations import angle_deviations, rotation_angles
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_landmarks, check_number
 
-__all__ = ["HeadPose", "PinholeCamera", "head_pose", "rotation_angles", "rotation_matrix"]
+__all__ = ["HeadPose", "PinholeCamera", "fit_pose", "head_pose"]
 
 Floats = NDArray[np.float64]
 
@@ -28,12 +30,6 @@ POINT_DEVIATION = 0.15
 
 #: One over the usual distance of a camera from a head, and its standard deviation, in 1/cm.
 NEARNESS, NEARNESS_DEVIATION = 0.011, 0.003
-
-#: Faces whose points spread over less than this have no pose, in pixels.
-MIN_SPREAD = 1.0
-
-#: Points farther from any head than this share of the face's size are none of a face.
-MAX_ERROR = 0.25
 
 MAX_ITERATIONS = 30
 
@@ -78,22 +74,24 @@ class HeadPose:
     rotation : ndarray, shape (3, 3)
         From head to picture coordinates: x to the right, y down, z towards the camera. Its columns
         are the head's own axes as the picture shows them.
-    origin : tuple of two floats
-        Where in the picture the point between the eyes is: a place to draw the axes from.
-    scale : float
-        Pixels a centimetre of a head of usual size, at that head's distance.
+    deviations : tuple of three floats
+        Standard deviations of yaw, pitch and roll in degrees, if people differ and points err as
+        the model says: how far one picture leaves the pose open.
     error : float
         Root mean square distance in the picture between the landmarks and the fitted head, as a
         share of the distance between the outer corners of the eyes of the fitted head (its own
         width, so a turned head does not look worse). Above some 0.06 the pose is doubtful.
-    deviations : tuple of three floats
-        Standard deviations of yaw, pitch and roll in degrees, if people differ and points err as
-        the model says: how far one picture leaves the pose open.
+    scale : float
+        Pixels a centimetre of a head of usual size, at that head's distance.
+    nearness : float
+        One over the distance of the camera from the head, in 1/cm, as far as it could be told.
+    place : tuple of two floats
+        Where in the picture the point is about which the head turns, in pixels.
+    center : tuple of two floats
+        The principal point: the camera's, or `place` where the camera is not known.
     points : ndarray, shape (n_points, 3)
-        The points of the fitted head in head coordinates, in centimetres.
-    unposed : ndarray, shape (n_points, 2)
-        The landmarks as a viewer straight before the face would see them, in head coordinates and
-        centimetres: each keeps its own place, only the depth is the fitted head's.
+        The points of the fitted head in head coordinates: centimetres from the point about which
+        the head turns, x to the subject's left, y down, z out of the face.
     scheme : str
         What the points are: ``ibug51`` or ``ibug49``.
     """
@@ -102,17 +100,65 @@ class HeadPose:
     pitch: float
     roll: float
     rotation: Floats
-    origin: tuple[float, float]
-    scale: float
-    error: float
     deviations: tuple[float, float, float]
+    error: float
+    scale: float
+    nearness: float
+    place: tuple[float, float]
+    center: tuple[float, float]
     points: Floats
-    unposed: Floats
     scheme: str
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        """Where in the picture the nose begins, between the eyes: a place to draw axes from."""
+        x, y = self.project(self.points[27 - 17])
+        return float(x), float(y)
+
+    def project(self, points: ArrayLike) -> Floats:
+        """Return where points in head coordinates, (..., 3), are in the picture, (..., 2)."""
+        turned = np.asarray(points, np.float64) @ self.rotation.T
+        center = np.array(self.center)
+        flat = self.scale * turned[..., :2] + self.place - center
+        return center + flat / (1.0 - self.nearness * turned[..., 2:])
+
+    def unpose(self, points: ArrayLike, depths: ArrayLike) -> Floats:
+        """Return points as a viewer straight before the face would see them.
+
+        Parameters
+        ----------
+        points : array-like, shape (n, 2)
+            In the picture.
+        depths : array-like, shape (n,)
+            How far each lies before the point about which the head turns, in centimetres.
+
+        Returns
+        -------
+        ndarray, shape (n, 2)
+            x and y in head coordinates, in centimetres; NaN where the head is turned so far, by
+            some 80 degrees, that the picture does not tell.
+        """
+        ahead = np.array(points, np.float64) - self.center
+        turn, near = self.rotation, self.nearness
+        depths = np.asarray(depths, np.float64)
+        # (u - c) (1 - w z) = s x + t - c, and x, y, z are linear in the two unknowns.
+        across = self.scale * turn[:2, :2] + near * ahead[:, :, None] * turn[2, :2]
+        right = ahead * (1.0 - near * depths * turn[2, 2])[:, None]
+        right -= self.scale * depths[:, None] * turn[:2, 2] + self.place - np.array(self.center)
+        (a, b), (c, d) = across.transpose(1, 2, 0)
+        determinant = a * d - b * c
+        if turn[2, 2] < 0.17:
+            return np.full_like(ahead, np.nan)
+        solved = (d * right[:, 0] - b * right[:, 1], a * right[:, 1] - c * right[:, 0])
+        return np.column_stack(solved) / determinant[:, None]
 
 
 def head_pose(
-    landmarks: ArrayLike, scheme: LandmarkScheme | str, *, camera: PinholeCamera | None = None
+    landmarks: ArrayLike,
+    scheme: LandmarkScheme | str,
+    *,
+    camera: PinholeCamera | None = None,
+    weights: ArrayLike | None = None,
 ) -> HeadPose:
     """Estimate where a head looks.
 
@@ -127,6 +173,8 @@ def head_pose(
         Gives angles in the camera's axes, and the perspective that its focal length makes. Without
         it each face is taken as seen along its own line of sight from some 90 cm (60 to 200), so a
         face at the edge of a wide picture that looks along the camera's axis seems turned.
+    weights : array-like, shape (n_landmarks,), optional
+        How far to trust each point, 0 (a hidden one, say) to 1; by default all fully.
 
     Returns
     -------
@@ -136,7 +184,7 @@ def head_pose(
     ------
     InvalidInputError
         Another scheme; missing points; points that lie in one place or on a line, that are
-        mirrored, or that are no face.
+        mirrored, or that are no face; weights out of range, or with fewer than 8 above 0.
 
     Notes
     -----
@@ -148,18 +196,23 @@ def head_pose(
     if points.ndim != 2:
         raise InvalidInputError(f"landmarks have shape {points.shape}; expected those of one face")
     inner, name = inner_points(points, scheme, "head pose")
-    return fit_pose(inner, head_model(name), name, camera)
+    trust = np.ones(len(inner)) if weights is None else check_weights(weights, points, scheme)
+    return fit_pose(inner, head_model(name), name, trust, camera)
 
 
 def fit_pose(
-    inner: NDArray[np.float32], head: HeadModel, name: str, camera: PinholeCamera | None = None
+    inner: NDArray[np.float32],
+    head: HeadModel,
+    name: str,
+    trust: Floats,
+    camera: PinholeCamera | None = None,
 ) -> HeadPose:
-    """Fit a head to its points (n_points, 2), as `head_pose` does."""
+    """Fit a head to its points (n_points, 2) with weights (n_points,), as `head_pose` does."""
     middle = inner.mean(axis=0, dtype=np.float64)
     centered = inner - middle
-    _check_spread(centered)
+    check_spread(centered)
     turn, unit = _start(centered, head)
-    _check_side(centered, head, turn)
+    check_side(centered, head, turn)
     target = centered / unit
     eye = np.zeros(3)
     if camera is not None:
@@ -174,25 +227,21 @@ def fit_pose(
     place = -(turn @ head.middle)[:2]
     view = np.array([1.0, place[0], place[1], nearness])
     fitted, covariance = np.empty_like(head.mean), np.empty((3, 3))
-    weights = np.full(len(target), POINT_DEVIATION**-2)
     steps = _pose_kernels.fit_head(
-        target, weights, head.mean, head.modes, eye, prior, MAX_ITERATIONS,
+        target, trust * POINT_DEVIATION**-2, head.mean, head.modes, eye, prior, MAX_ITERATIONS,
         turn, view, values, fitted, covariance,
     )  # fmt: skip
     if steps < 0 or not np.isfinite(turn).all():
         raise InvalidInputError("no head fits these landmarks; are they points of a face?")
-    return _result(target, middle, unit, eye, turn, view, fitted, covariance, name)
-
-
-def _check_spread(centered: Floats) -> None:
-    """Refuse points in one place or on one line."""
-    spread = np.sqrt(np.linalg.eigvalsh(centered.T @ centered / len(centered)))
-    if spread[1] < MIN_SPREAD:
-        raise InvalidInputError(
-            f"the landmarks lie within {spread[1]:.2g} px of one place: no head pose"
-        )
-    if spread[0] < 0.02 * spread[1]:
-        raise InvalidInputError("the landmarks lie on a line: no head pose")
+    spot, lens = view[1:3] * unit + middle, eye[:2] * unit + middle
+    pivot = (float(spot[0]), float(spot[1]))
+    seen = (
+        pivot,
+        pivot if camera is None else (float(lens[0]), float(lens[1])),
+        float(view[0] * unit),
+        float(view[3]),
+    )
+    return _result(inner.astype(np.float64), trust, seen, turn, fitted, covariance, name)
 
 
 def _start(centered: Floats, head: HeadModel) -> tuple[Floats, float]:
@@ -204,75 +253,23 @@ def _start(centered: Floats, head: HeadModel) -> tuple[Floats, float]:
     return np.vstack([rows, third]), float(sizes.mean())
 
 
-def _check_side(centered: Floats, head: HeadModel, turn: Floats) -> None:
-    """Refuse points that look more like the mirror image of the head than like the head.
-
-    Another order of the points, or a picture that was turned over without renaming them.
-    """
-    flat = (head.mean @ turn.T)[:, :2] if turn[2, 2] > 0 else head.mean[:, :2]
-    source, target = ((points - points.mean(axis=0)) @ [1.0, 1j] for points in (flat, centered))
-    # The share of the target that the best similarity explains, without and with a mirror.
-    norm = np.vdot(source, source).real * np.vdot(target, target).real
-    kept = abs(np.vdot(source, target)) ** 2 / norm
-    if abs(source @ target) ** 2 / norm > kept:
-        raise InvalidInputError(
-            "the landmarks look mirrored: those of the right eye lie where the left one belongs;"
-            " a mirrored picture needs LandmarkScheme.mirror"
-        )
-    if 1.0 - kept > MAX_ERROR:
-        raise InvalidInputError("the landmarks look like no face; is their scheme the right one?")
-
-
 def _result(
-    target: Floats, middle: Floats, unit: float, eye: Floats, turn: Floats, view: Floats,
-    head: Floats, covariance: Floats, name: str,
-) -> HeadPose:  # fmt: skip
-    """Return the pose in degrees and pixels."""
-    scale, place, nearness = view[0], view[1:3], view[3]
-    turned = head @ turn.T
-    center = eye[:2] if eye[2] > 0 else place
-    shift = place - center
-    near = 1.0 / (1.0 - nearness * turned[:, 2])
-    seen = center + (scale * turned[:, :2] + shift) * near[:, None]
-    rays = ((target - center) / near[:, None] - shift) / scale
-    unposed = np.column_stack([rays, turned[:, 2]]) @ turn
-    outer = [get - 17 for get in (36, 45)]
-    width = float(np.linalg.norm(head[outer[0]] - head[outer[1]]))
-    missed = np.sqrt(((target - seen) ** 2).sum(axis=1).mean()) / (scale * width)
+    inner: Floats,
+    trust: Floats,
+    view: tuple[tuple[float, float], tuple[float, float], float, float],
+    turn: Floats,
+    head: Floats,
+    covariance: Floats,
+    name: str,
+) -> HeadPose:
+    """Return the pose in degrees and pixels; `view` is place, center, scale and nearness."""
     yaw, pitch, roll = rotation_angles(turn)
-    between = turn @ head[10]  # the upper end of the nose's ridge
-    origin = center + (scale * between[:2] + shift) / (1.0 - nearness * between[2])
-    return HeadPose(
-        yaw, pitch, roll, turn, tuple(origin * unit + middle), float(scale * unit), float(missed),
-        _deviations(covariance, yaw, roll), head, unposed[:, :2].copy(), name,
-    )  # fmt: skip
-
-
-def rotation_matrix(yaw: float, pitch: float, roll: float) -> Floats:
-    """Return the matrix, shape (3, 3), of a pose in degrees; see `HeadPose`."""
-    (sin_y, sin_p, sin_r), (cos_y, cos_p, cos_r) = (
-        function(np.radians([yaw, pitch, roll])) for function in (np.sin, np.cos)
+    deviations = angle_deviations(covariance, yaw, roll)
+    place, center, scale, nearness = view
+    pose = HeadPose(
+        yaw, pitch, roll, turn, deviations, 0.0, scale, nearness, place, center, head, name
     )
-    pitched = np.array([[1, 0, 0], [0, cos_p, -sin_p], [0, sin_p, cos_p]])
-    yawed = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
-    rolled = np.array([[cos_r, -sin_r, 0], [sin_r, cos_r, 0], [0, 0, 1]])
-    return rolled @ yawed @ pitched
-
-
-def rotation_angles(rotation: Floats) -> tuple[float, float, float]:
-    """Return yaw, pitch and roll in degrees of a rotation (3, 3); see `HeadPose`."""
-    yaw = np.arcsin(np.clip(-rotation[2, 0], -1.0, 1.0))
-    pitch = np.arctan2(rotation[2, 1], rotation[2, 2])
-    roll = np.arctan2(rotation[1, 0], rotation[0, 0])
-    return tuple(np.degrees([yaw, pitch, roll]).tolist())
-
-
-def _deviations(covariance: Floats, yaw: float, roll: float) -> tuple[float, float, float]:
-    """Return the standard deviations of the angles from the covariance of small turns."""
-    # The axes that the three angles turn about: the picture's y once rolled, the head's x, and z.
-    sin_r, cos_r = np.sin(np.radians(roll)), np.cos(np.radians(roll))
-    sin_y, cos_y = np.sin(np.radians(yaw)), max(np.cos(np.radians(yaw)), 0.05)
-    along = np.array([cos_r, sin_r, 0.0]) / cos_y
-    inverse = np.array([[-sin_r, cos_r, 0.0], along, sin_y * along + [0.0, 0.0, 1.0]])
-    variances = np.diag(inverse @ covariance @ inverse.T)
-    return tuple(np.degrees(np.sqrt(np.maximum(variances, 0.0))).tolist())
+    outer = head[[36 - 17, 45 - 17]]
+    width = scale * float(np.linalg.norm(outer[0] - outer[1]))
+    square = ((inner - pose.project(head)) ** 2).sum(axis=1)
+    return replace(pose, error=float(np.sqrt(trust @ square / trust.sum())) / width)
