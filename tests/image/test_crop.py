@@ -227,3 +227,48 @@ def test_pose_is_from_the_picture_to_the_crop():
     np.testing.assert_allclose(
         apply_similarity(invert_similarity(pose), np.array([[x, y]])), [[41, 71]], atol=0.6
     )
+
+
+@given(
+    shape=st.tuples(st.integers(1, 80), st.integers(1, 80)),
+    side=st.floats(0.5, 400),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    angle=st.floats(-math.pi, math.pi),
+    border=st.sampled_from([None, 0, 200]),
+    seed=st.integers(0, 100),
+)
+def test_a_crop_in_colour_is_that_of_its_channels(shape, side, size, angle, border, seed):
+    image = np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
+    pose = crop_pose((shape[1] / 2, shape[0] / 3), side, max(size), 0.2, angle)
+    crop = crop_face(image, pose, size, border)
+    assert crop.shape == (size[1], size[0], 3)
+    for k in range(3):
+        grey = np.ascontiguousarray(image[..., k])
+        np.testing.assert_array_equal(crop[..., k], crop_face(grey, pose, size, border))
+
+
+@pytest.mark.parametrize("size", [(60, 25), (25, 60)])
+def test_a_rectangle_is_a_part_of_the_square(size):
+    image = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)
+    pose = crop_pose((150.0, 140.0), 60.0, 60, 0.2, 0.4)
+    whole = crop_face(image, pose, 60)
+    np.testing.assert_array_equal(crop_face(image, pose, size), whole[: size[1], : size[0]])
+
+
+def test_beyond_the_picture_lies_the_border():
+    image = np.full((40, 40), 90, np.uint8)
+    pose = crop_pose((0.0, 20.0), 30.0, 30, 0.0)
+    assert np.all(crop_face(image, pose, 30) == 90)
+    crop = crop_face(image, pose, 30, 7)
+    assert np.all(crop[:, :14] == 7)
+    assert np.all(crop[:, 16:] == 90)
+
+
+@pytest.mark.parametrize("shape", [(6, 8, 3), (7, 9, 3), (1, 6, 3), (6, 1, 3), (1, 1, 3)])
+def test_halving_in_colour_is_that_of_the_channels(shape):
+    image = np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+    halved = halve(image)
+    for k in range(3):
+        np.testing.assert_array_equal(halved[..., k], halve(np.ascontiguousarray(image[..., k])))
+    room = np.empty(image.size, np.uint8)
+    np.testing.assert_array_equal(halve(image, room), halved)
