@@ -1,0 +1,184 @@
+"""How make-up is put on: its kinds in their order, each a layer over the window of a face."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from classicface.apps._makeup_canvas import Canvas, Layer, Steady
+from classicface.apps._makeup_colors import Paint
+from classicface.apps._makeup_eyes import brows, eyeshadow, liner
+from classicface.apps._makeup_face import Face
+from classicface.apps._makeup_kernels import paint, smooth
+from classicface.apps._makeup_lips import lipstick
+from classicface.apps._makeup_settings import NEEDS, Makeup
+from classicface.apps._makeup_skin import FOREHEAD, blush, find_skin, smoothing
+from classicface.exceptions import InvalidInputError
+from classicface.shape.parts import FaceParts, face_parts
+from classicface.shape.schemes import LandmarkScheme, get_scheme
+from classicface.validation import check_image, check_landmarks
+
+__all__ = ["Studio", "to_rgb"]
+
+Picture = NDArray[np.uint8]
+
+
+@functools.lru_cache(maxsize=32)
+def _parts(scheme: LandmarkScheme, kinds: tuple[str, ...]) -> FaceParts:
+    """Return the parts of a face, having made sure that each kind of make-up has those it needs."""
+    parts = FaceParts()
+    for kind in kinds:
+        purpose, needed = NEEDS[kind]
+        parts = face_parts(scheme, needed, purpose)
+    return parts
+
+
+class Studio:
+    """Some make-up and the parts of a face by a scheme.
+
+    Parameters
+    ----------
+    makeup : Makeup
+    scheme : LandmarkScheme or str
+
+    Raises
+    ------
+    InvalidInputError
+        The scheme lacks a part that the make-up needs.
+    """
+
+    def __init__(self, makeup: Makeup, scheme: LandmarkScheme | str) -> None:
+        if not isinstance(makeup, Makeup):
+            raise InvalidInputError(f"makeup is {makeup!r}; expected a Makeup")
+        self.makeup, self.scheme = makeup, get_scheme(scheme)
+        self.parts = _parts(self.scheme, makeup.kinds)
+
+    def paint(
+        self, image: ArrayLike, landmarks: ArrayLike, steady: Callable[[int], Steady]
+    ) -> Picture:
+        """Put the make-up on every face of a copy of a picture.
+
+        Parameters
+        ----------
+        image, landmarks
+            As `classicface.apps.makeup.apply_makeup` takes them.
+        steady : callable
+            From the number of a face to what keeps its colour statistics steady.
+        """
+        picture = to_rgb(image)
+        points = check_landmarks(landmarks, self.scheme.n_landmarks)
+        original = picture.copy() if points.ndim == 3 and len(points) > 1 else picture
+        for i, face in enumerate(points.reshape(-1, self.scheme.n_landmarks, 2)):
+            # Measured on the picture without make-up, so that the order of the faces is no matter.
+            for canvas, _, layers in self.layers(original, face, steady(i)):
+                for layer in layers:
+                    _lay(canvas, layer, picture)
+        return picture
+
+    def layers(
+        self, picture: Picture, points: NDArray[np.float32], steady: Steady
+    ) -> Iterator[tuple[Canvas, str, list[Layer]]]:
+        """Yield the layers of each kind of make-up for a face, in the order of putting them on."""
+        face, kinds = Face.of(points, self.parts), self.makeup.kinds
+        for names, margin, max_unit, painted in _CANVASES:
+            chosen = [kind for kind in painted if kind in kinds]
+            if face is None or not chosen:
+                continue
+            found = points[[i for name in names for i in getattr(self.parts, name)]]
+            found = found[~np.isnan(found[:, 0])]
+            if len(found) == 0:
+                continue
+            low, high = found.min(axis=0), found.max(axis=0)
+            pad = margin * face.unit + 2.0
+            box = np.concatenate([low - pad, high + pad])
+            canvas = Canvas.cut(picture, face, box, max_unit, steady)
+            if canvas is not None:
+                for kind, layers in self._layers(canvas, chosen):
+                    yield canvas, kind, layers
+
+    def _layers(self, canvas: Canvas, kinds: list[str]) -> Iterator[tuple[str, list[Layer]]]:
+        makeup = self.makeup
+        skin = find_skin(canvas) if {"smooth", "blush"} & set(kinds) else None
+        for kind in kinds:
+            value: Paint | float = getattr(makeup, kind)
+            if skin is not None and isinstance(value, float):
+                yield kind, smoothing(canvas, value, skin)
+            elif isinstance(value, Paint):
+                if kind == "lipstick":
+                    yield kind, lipstick(canvas, value, makeup.gloss)
+                elif kind != "blush":
+                    yield kind, _AROUND_EYES[kind](canvas, value)
+                elif skin is not None:
+                    yield kind, blush(canvas, value, skin)
+
+
+_AROUND_EYES = {"eyeshadow": eyeshadow, "brows": brows, "liner": liner}
+
+#: What is painted on one canvas: the parts that it holds, its margin around them in units, the
+#: greatest unit of a face on it in pixels, and the kinds of make-up. Skin needs no detail.
+_CANVASES: tuple[tuple[tuple[str, ...], float, float, tuple[str, ...]], ...] = (
+    (
+        ("jaw", "right_eye", "left_eye", "right_brow", "left_brow", "outer_lips", "nose"),
+        FOREHEAD,
+        36.0,
+        ("smooth", "blush"),
+    ),
+    (
+        ("right_eye", "left_eye", "right_brow", "left_brow"),
+        0.36,
+        140.0,
+        ("eyeshadow", "brows", "liner"),
+    ),
+    (("outer_lips",), 0.32, 140.0, ("lipstick",)),
+)
+
+
+def _lay(canvas: Canvas, layer: Layer, picture: Picture) -> None:
+    """Change the picture under a layer, in place."""
+    (rows, columns), scale = layer.window, canvas.scale
+    x0, y0 = canvas.origin
+    width, height = canvas.size
+    if scale == 1.0:
+        part = picture[y0 + rows.start : y0 + rows.stop, x0 + columns.start : x0 + columns.stop]
+        left, top = 0.0, 0.0
+    else:
+        # All pixels that lie within one canvas pixel of the window.
+        first = [max(0, math.floor((s.start - 0.5) / scale - 0.5)) for s in layer.window]
+        last = [math.ceil((s.stop + 0.5) / scale) + 1 for s in layer.window]
+        stop = min(last[0], height), min(last[1], width)
+        part = picture[y0 + first[0] : y0 + stop[0], x0 + first[1] : x0 + stop[1]]
+        top, left = (s.start - scale * f for s, f in zip(layer.window, first, strict=True))
+    if layer.ink is None:
+        smooth(layer.weights, scale, left, top, part)
+    else:
+        paint(layer.weights, scale, left, top, layer.ink, part)
+
+
+def to_rgb(image: ArrayLike) -> Picture:
+    """Return an RGB copy of any picture that `classicface.validation.check_image` takes."""
+    array = np.asarray(image)
+    if array.ndim == 3 and array.shape[2] in (3, 4):
+        if array.dtype == np.uint8 and array.size:
+            check_image(array[:1, :1])
+            return np.array(array[:, :, :3], order="C")
+        return np.stack([check_image(array[:, :, k]) for k in range(3)], axis=-1)
+    return np.repeat(check_image(array)[:, :, None], 3, axis=2)
+
+
+def spread(canvas: Canvas, layer: Layer, out: NDArray[np.float32]) -> None:
+    """Lay the weights of a layer over the canvas's window of the picture, the greater winning."""
+    import cv2
+
+    weights = layer.weights if layer.weights.ndim == 2 else layer.weights[:, :, 6]
+    small = np.zeros(canvas.lab.shape[:2], np.float32)
+    small[layer.window] = weights
+    if canvas.scale != 1.0:
+        shift = 0.5 * canvas.scale - 0.5
+        matrix = np.array([[canvas.scale, 0.0, shift], [0.0, canvas.scale, shift]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        small = cv2.warpAffine(small, matrix, canvas.size, flags=flags)
+    np.maximum(out, small, out=out)
