@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 from classicface.apps.templates import MAX_SIZE, MIN_SIZE, ChipTemplate, Reading
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
-from classicface.shape.similarity import apply_similarity, fit_similarity, invert_similarity
 from classicface.validation import (
     MAX_PIXELS,
     check_image,
@@ -153,17 +152,31 @@ def fit_template(
     known = points[there]
     if np.ptp(known, axis=0).max() < _SPREAD:
         raise InvalidInputError("the landmarks all lie in one place; there is no face to align")
+    # As complex numbers a similarity is z -> m z + t, and its least squares are three products.
+    z, w = _complex(known), _complex(places[there])
     if template.in_picture:
-        outward = fit_similarity(places[there], known)
-        # Points without anything of the template's form leave a scale of zero.
-        transform = invert_similarity(outward) if np.hypot(*outward[:2]) > 0 else 0 * outward
+        outward, shift = _fit(w, z)
+        m = 1 / outward if outward else 0j
+        t = -shift * m
     else:
-        transform = fit_similarity(known, places[there])
-    scale = float(np.hypot(*transform[:2]))
-    if not 1 / _MOST_SCALE < scale < _MOST_SCALE:
+        m, t = _fit(z, w)
+    if not 1 / _MOST_SCALE < abs(m) < _MOST_SCALE:
         raise InvalidInputError(
-            f"the chip would show the face at a scale of {scale:.2g}; are the landmarks those of a"
+            f"the chip would show the face at a scale of {abs(m):.2g}; are the landmarks those of a"
             " face, in the order of their scheme?"
         )
-    misses = apply_similarity(transform, known) - places[there]
-    return transform, points, float(np.sqrt(np.mean(np.sum(misses * misses, axis=1))))
+    misses = m * z + t - w
+    residual = float(np.sqrt(np.vdot(misses, misses).real / len(misses)))
+    return np.array([m.real, m.imag, t.real, t.imag]), points, residual
+
+
+def _complex(points: Floats) -> NDArray[np.complex128]:
+    return np.ascontiguousarray(points).view(np.complex128)[:, 0]
+
+
+def _fit(source: NDArray[np.complex128], target: NDArray[np.complex128]) -> tuple[complex, complex]:
+    """Fit target = m source + t; `fit_similarity` for one face, at a fraction of its cost."""
+    source_mean, target_mean = complex(source.mean()), complex(target.mean())
+    p = source - source_mean
+    m = complex(np.vdot(p, target) / np.vdot(p, p).real)
+    return m, target_mean - m * source_mean

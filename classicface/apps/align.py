@@ -236,13 +236,22 @@ def _inside(
     transform: NDArray[np.float64], width: int, height: int, shape: tuple[int, ...]
 ) -> float:
     """Return the share of a chip that lies within the picture."""
+    a, b, tx, ty = transform.tolist()
+    m, t = complex(a, b), complex(tx, ty)
+    right, bottom = width - 0.5, height - 0.5
+    ends = (
+        complex(-0.5, -0.5),
+        complex(right, -0.5),
+        complex(right, bottom),
+        complex(-0.5, bottom),
+    )
+    corners = [(end - t) / m for end in ends]
+    last_x, last_y = shape[1] - 0.5, shape[0] - 0.5
+    if all(-0.5 <= z.real <= last_x and -0.5 <= z.imag <= last_y for z in corners):
+        return 1.0
     import cv2
 
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)]) - 0.5
-    chip = apply_similarity(invert_similarity(transform), corners)
-    bounds = np.array([shape[1], shape[0]]) - 0.5
-    if (chip >= -0.5).all() and (chip <= bounds).all():
-        return 1.0
-    within = np.array([(0, 0), (shape[1], 0), (shape[1], shape[0]), (0, shape[0])]) - 0.5
-    area, _ = cv2.intersectConvexConvex(chip.astype(np.float32), within.astype(np.float32))
-    return float(min(area * np.hypot(*transform[:2]) ** 2 / (width * height), 1.0))
+    chip = np.array([(z.real, z.imag) for z in corners], np.float32)
+    edges = ((-0.5, -0.5), (last_x, -0.5), (last_x, last_y), (-0.5, last_y))
+    area, _ = cv2.intersectConvexConvex(chip, np.array(edges, np.float32))
+    return float(min(area * abs(m) ** 2 / (width * height), 1.0))

@@ -16,7 +16,7 @@ from classicface.apps._chip_input import (
     check_size,
     fit_template,
 )
-from classicface.apps.templates import ChipTemplate, get_template, read_face
+from classicface.apps.templates import ChipTemplate, Reading, get_template, read_face
 from classicface.exceptions import InvalidInputError
 from classicface.image.crop import Size, halve, halvings, span
 from classicface.shape.mesh import TriangleMesh
@@ -46,7 +46,8 @@ class FrontalFace:
         Where the pixels are those of the face: inside the hull of its points, in triangles that
         the picture shows and that are not stretched beyond measure.
     landmarks : ndarray of float32, shape (n_landmarks, 2)
-        All points of the face as they lie in the warped picture; NaN outside the triangles.
+        All points of the face as they lie in the warped picture: on the mean face where it has
+        them, NaN where they are missing or outside the triangles.
     transform : ndarray of float64, shape (4,)
         The similarity that lays the points on the mean face before they are bent onto it; at the
         border of a chip with surroundings nothing else is left of the warp.
@@ -161,7 +162,7 @@ def frontalize(
         )
     shown = float(mask.sum() / np.append(grid.facial, False)[grid.owner].sum())
     sound = np.ascontiguousarray(grid.triangles[stretch < _FOLDED])
-    in_chip = _moved(source, target, sound, face).astype(np.float32)
+    in_chip = _place_landmarks(face, reading, source, target, sound)
     return FrontalFace(pixels, mask, in_chip, transform, shown, source, target, sound)
 
 
@@ -270,6 +271,21 @@ def _resample(
         borderValue=(border or 0,) * 4,
     )
     return np.asarray(drawn, np.uint8)
+
+
+def _place_landmarks(
+    face: Floats, reading: Reading, source: Floats, target: Floats, triangles: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """Return all landmarks in the warped picture; those that are corners lie on the mean face."""
+    missing = np.isnan(face[:, 0]).tolist()
+    there = [group for group in reading.groups if not any(missing[i] for i in group)]
+    corners = {group[0]: k for k, group in enumerate(there) if len(group) == 1}
+    placed = np.full(face.shape, np.nan, np.float32)
+    placed[list(corners)] = target[list(corners.values())]
+    others = [i for i in range(len(face)) if i not in corners]
+    if others:
+        placed[others] = _moved(source, target, triangles, face[others])
+    return placed
 
 
 def _moved(

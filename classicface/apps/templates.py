@@ -182,13 +182,20 @@ class Reading:
     groups: tuple[Indices, ...]
     places: Floats
 
-    def points(self, landmarks: NDArray[np.floating]) -> Floats:
-        """Return the points of a face, shape (n_groups, 2); NaN where one of a group is missing."""
-        face = np.asarray(landmarks, np.float64)
-        starts = np.cumsum([0] + [len(group) for group in self.groups[:-1]])
-        indices = [i for group in self.groups for i in group]
+    @functools.cached_property
+    def _rows(self) -> tuple[NDArray[np.intp], NDArray[np.intp] | None, Floats]:
+        """All indices in one row, where each group begins (None: all are single), their sizes."""
+        indices = np.array([i for group in self.groups for i in group])
         counts = np.array([len(group) for group in self.groups])
-        return np.add.reduceat(face[indices], starts, axis=0) / counts[:, None]
+        starts = None if counts.max() == 1 else np.cumsum(counts) - counts
+        return indices, starts, counts[:, None].astype(float)
+
+    def points(self, landmarks: Floats) -> Floats:
+        """Return the points of a face, shape (n_groups, 2); NaN where one of a group is missing."""
+        indices, starts, counts = self._rows
+        if starts is None:
+            return landmarks[indices]
+        return np.add.reduceat(landmarks[indices], starts, axis=0) / counts
 
 
 @functools.lru_cache(maxsize=64)
