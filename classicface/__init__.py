@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from classicface.evaluation.comparison import compare
     from classicface.evaluation.evaluate import evaluate
     from classicface.image.io import list_images, read_image, write_image
+    from classicface.landmarker import Landmarker
     from classicface.plotting import draw_landmarks
     from classicface.predictor import LandmarkPredictor
     from classicface.registry import load
@@ -58,6 +59,7 @@ _HOMES = {
     "LandmarkDataset": "classicface.data.dataset",
     "LandmarkPredictor": "classicface.predictor",
     "LandmarkScheme": "classicface.shape.schemes",
+    "Landmarker": "classicface.landmarker",
     "PointDistributionModel": "classicface.shape.pdm",
     "SCHEMES": "classicface.shape.schemes",
     "available_detectors": "classicface.detect",
@@ -93,6 +95,7 @@ __all__ = [
     "LandmarkDataset",
     "LandmarkPredictor",
     "LandmarkScheme",
+    "Landmarker",
     "MissingDependencyError",
     "ModelFormatError",
     "NotFittedError",

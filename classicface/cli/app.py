@@ -19,6 +19,7 @@ from classicface.cli import (
     models,
     predict,
     show,
+    track,
     train,
     train_chain,
     train_network,
@@ -42,7 +43,7 @@ for _module in (train_chain, train_shape):
 for _command in (train_network.cnn, train_network.heatmap):
     train.app.command(_command.__name__, help=help_text(_command))(_command)
 app.add_typer(train.app, name="train")
-for _module in (evaluate, compare, predict, models, show, validate, convert, export, demo):
+for _module in (evaluate, compare, predict, track, models, show, validate, convert, export, demo):
     _name = _module.__name__.rpartition(".")[2]
     app.command(_name, help=help_text(_module.command))(_module.command)
 

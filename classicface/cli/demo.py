@@ -43,25 +43,26 @@ def astronaut(folder: Path) -> None:
     from skimage.data import astronaut as photograph
 
     from classicface.data.pts import write_pts
-    from classicface.detect import get_detector
     from classicface.exceptions import ClassicFaceError
     from classicface.image.io import write_image
+    from classicface.landmarker import Landmarker
     from classicface.plotting import draw_landmarks
-    from classicface.registry import DEFAULT_MODEL, load
+    from classicface.registry import DEFAULT_MODEL
 
     picture = photograph()
-    predictor = load()
-    detector = get_detector()
-    found = detector(picture)
+    landmarker = Landmarker()
+    found, detector = landmarker.detect(picture).select(slice(1)), landmarker.detector.name
     if len(found) == 0:
-        raise ClassicFaceError(f"the {detector.name} detector found no face in the astronaut")
-    landmarks = predictor.predict(picture, found.boxes[:1])
+        raise ClassicFaceError(f"the {detector} detector found no face in the astronaut")
     drawing, points = folder / "astronaut.png", folder / "astronaut.pts"
-    drawn = draw_landmarks(picture, landmarks, predictor.scheme_, boxes=found.boxes[:1], scale=2)
+    drawn = draw_landmarks(picture, found.landmarks, found.scheme, boxes=found.boxes, scale=2)
     write_image(drawing, drawn)
-    write_pts(points, landmarks[0])
-    print(f"The astronaut: {landmarks.shape[1]} landmarks by the bundled model {DEFAULT_MODEL}.")
-    print(f"Face found by the {detector.name} detector. Wrote {drawing} and {points}.\n")
+    write_pts(points, found.landmarks[0])
+    print(f"The astronaut: {found.scheme.n_landmarks} landmarks by the model {DEFAULT_MODEL}.")
+    print(
+        f"Face found by the {detector} detector; the points fit with a probability of"
+        f" {found.fits[0]:.2f}. Wrote {drawing} and {points}.\n"
+    )
 
 
 def drawn_faces() -> None:

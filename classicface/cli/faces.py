@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicface.cli import common
-from classicface.detect import Detections
 from classicface.image.io import read_image
-from classicface.predictor import LandmarkPredictor
-from classicface.shape.schemes import LandmarkScheme
+from classicface.landmarker import Faces, Landmarker
 
 __all__ = [
     "PictureFaces",
@@ -40,40 +37,30 @@ class PictureFaces:
     path : Path
     size : tuple of int
         Width and height of the picture.
-    boxes : ndarray of float32, shape (n_faces, 4)
-        Landmark boxes.
-    scores : ndarray of float32, shape (n_faces,)
-        The detector's; NaN where the box came from a file.
-    landmarks : ndarray of float32, shape (n_faces, n_landmarks, 2)
+    faces : Faces
     """
 
     path: Path
     size: tuple[int, int]
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
+    faces: Faces
 
 
 def predict_picture(
-    path: Path,
-    predictor: LandmarkPredictor,
-    find: Callable[[Path, NDArray[np.uint8]], Detections],
+    path: Path, landmarker: Landmarker, boxes: NDArray[np.float32] | None = None
 ) -> PictureFaces:
-    """Read a picture, find its faces and their landmarks."""
+    """Read a picture, find its faces (unless their boxes are given) and their landmarks."""
     picture = read_image(path)
-    found = find(path, picture)
-    landmarks = predictor.predict(picture, found.boxes)
     size = (picture.shape[1], picture.shape[0])
-    return PictureFaces(path, size, found.boxes, found.scores, landmarks)
+    return PictureFaces(path, size, landmarker.detect(picture, boxes))
 
 
-def draw_picture(found: PictureFaces, scheme: LandmarkScheme, path: Path) -> None:
+def draw_picture(found: PictureFaces, path: Path) -> None:
     """Draw boxes and landmarks into the picture, in colour, and write it."""
     from classicface.image.io import write_image
     from classicface.plotting import draw_landmarks
 
-    picture = read_image(found.path, mode="rgb")
-    write_image(path, draw_landmarks(picture, found.landmarks, scheme, boxes=found.boxes))
+    picture, faces = read_image(found.path, mode="rgb"), found.faces
+    write_image(path, draw_landmarks(picture, faces.landmarks, faces.scheme, boxes=faces.boxes))
 
 
 def unique_stems(paths: Sequence[Path]) -> dict[Path, str]:
@@ -96,11 +83,12 @@ def json_text(about: dict[str, Any], results: Sequence[PictureFaces]) -> str:
     for found in results:
         faces = [
             {
-                "box": _rounded(box),
-                "score": None if math.isnan(score) else _rounded(score),
-                "landmarks": _rounded(points),
+                "box": _rounded(found.faces.boxes[i]),
+                "score": _rounded(found.faces.scores[i]),
+                "fit": _rounded(found.faces.fits[i]),
+                "landmarks": _rounded(found.faces.landmarks[i]),
             }
-            for box, score, points in zip(found.boxes, found.scores, found.landmarks, strict=True)
+            for i in range(len(found.faces))
         ]
         width, height = found.size
         row = {"picture": str(found.path), "width": width, "height": height, "faces": faces}
@@ -110,7 +98,9 @@ def json_text(about: dict[str, Any], results: Sequence[PictureFaces]) -> str:
 
 
 def _rounded(values: NDArray[np.floating] | np.floating) -> Any:
-    return np.round(np.asarray(values, np.float64), 3).tolist()
+    """Return numbers to 0.001 as JSON holds them; None for a single one that is not known."""
+    rounded = np.round(np.asarray(values, np.float64), 3).tolist()
+    return None if rounded != rounded else rounded
 
 
 def write_table(results: Sequence[PictureFaces], output: Path | None) -> None:
@@ -120,9 +110,9 @@ def write_table(results: Sequence[PictureFaces], output: Path | None) -> None:
     """
     from classicface.data.csv_table import write_csv
 
-    names = [str(found.path) for found in results for _ in found.boxes]
-    landmarks = np.concatenate([found.landmarks for found in results])
-    boxes = np.concatenate([found.boxes for found in results])
+    names = [str(found.path) for found in results for _ in range(len(found.faces))]
+    landmarks = np.concatenate([found.faces.landmarks for found in results])
+    boxes = np.concatenate([found.faces.boxes for found in results])
     if output is not None and str(output) != "-":
         folder = output.parent.resolve()
         write_csv(output, [_relative(name, folder) for name in names], landmarks, boxes)
@@ -147,6 +137,6 @@ def write_points(results: Sequence[PictureFaces], stems: dict[Path, str], folder
     from classicface.data.pts import write_pts
 
     for found in results:
-        for i, points in enumerate(found.landmarks):
+        for i, points in enumerate(found.faces.landmarks):
             number = "" if i == 0 else f"-face{i + 1}"
             write_pts(folder / f"{stems[found.path]}{number}.pts", points)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from classicface.cli.faces import PictureFaces
-    from classicface.detect import Detections
 
-    FindFaces = Callable[[Path, NDArray[np.uint8]], Detections]
+    FindBoxes = Callable[[Path], NDArray[np.float32] | None]
 
 __all__ = ["OutputFormat", "command"]
 
@@ -65,7 +64,7 @@ def command(
     """
     from classicface.cli import faces
     from classicface.cli.progress import ProgressBar
-    from classicface.registry import load
+    from classicface.landmarker import Landmarker
 
     if form is OutputFormat.pts and output is None:
         raise InvalidInputError("--format pts writes one file a face: name their folder with -o")
@@ -75,16 +74,17 @@ def command(
     if output is not None and form is not OutputFormat.pts:
         common.check_writable(output)
     stems = faces.unique_stems(paths)
-    predictor = load(model)
-    find, how = _face_finder(detector, boxes)
+    landmarker = Landmarker(model, detector)
+    boxes_of = _box_table(boxes) if boxes is not None else lambda path: None
+    how = boxes.name if boxes is not None else landmarker.detector.name
     if draw is not None:
         common.make_folder(draw)
 
     def work(path: Path) -> PictureFaces | DataFormatError:
         try:
-            found = faces.predict_picture(path, predictor, find)
+            found = faces.predict_picture(path, landmarker, boxes_of(path))
             if draw is not None:
-                faces.draw_picture(found, predictor.scheme_, draw / f"{stems[path]}.jpg")
+                faces.draw_picture(found, draw / f"{stems[path]}.jpg")
             return found
         except DataFormatError as error:
             return error
@@ -98,13 +98,13 @@ def command(
             if isinstance(result, DataFormatError):
                 common.say(str(result))
                 continue
-            if len(result.boxes) == 0:
+            if len(result.faces) == 0:
                 common.say(f"{result.path}: no face found")
             results.append(result)
     if not results:
         return 2
     if form is OutputFormat.json:
-        about = {"model": model, "scheme": predictor.scheme_.name, "faces_from": how}
+        about = {"model": model, "scheme": landmarker.scheme.name, "faces_from": how}
         common.write_output(faces.json_text(about, results), output)
     elif form is OutputFormat.csv:
         faces.write_table(results, output)
@@ -138,25 +138,17 @@ def find_pictures(inputs: list[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _face_finder(detector: str | None, boxes: Path | None) -> tuple[FindFaces, str]:
-    """Return what finds the faces of a picture, and a word for it."""
-    import numpy as np
-
-    from classicface.detect import Detections, get_detector
-
-    if boxes is None:
-        chosen = get_detector(detector)
-        return lambda path, picture: chosen(picture), chosen.name
+def _box_table(path: Path) -> FindBoxes:
+    """Return a function from a picture's path to the landmark boxes that a boxes.csv gives it."""
     from classicface.data.boxes_csv import read_boxes
     from classicface.shape.box_maps import BOX_MAPS
 
-    table = read_boxes(boxes)
+    table = read_boxes(path)
 
-    def from_table(path: Path, picture: NDArray[np.uint8]) -> Detections:
-        if path.name not in table:
-            raise DataFormatError(f"{boxes} has no box for this picture", path)
-        found = table[path.name]
-        mapped = BOX_MAPS[found.source].apply(found.box)
-        return Detections(mapped, np.full(len(mapped), np.nan, np.float32))
+    def from_table(picture: Path) -> NDArray[np.float32]:
+        if picture.name not in table:
+            raise DataFormatError(f"{path} has no box for this picture", picture)
+        found = table[picture.name]
+        return BOX_MAPS[found.source].apply(found.box)
 
-    return from_table, boxes.name
+    return from_table

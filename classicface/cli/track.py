@@ -88,7 +88,8 @@ def command(
                 busy += time.perf_counter() - start
                 n_frames += 1
                 _note(seen, frame, faces)
-                if not all([sink(frame, faces) for sink in sinks]):
+                wanted = [sink(frame, faces) for sink in sinks]
+                if not all(wanted):
                     break
     videos.say_faults(video)
     _report(seen, n_frames, busy)

@@ -50,11 +50,11 @@ class Faces:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def select(self, rows: NDArray[np.integer] | NDArray[np.bool_] | Sequence[int]) -> Faces:
-        """Return some of the faces, in the order of `rows` (indices or a mask)."""
-        chosen = np.asarray(rows)
-        if chosen.size == 0:
-            chosen = chosen.astype(np.intp)
+    def select(
+        self, rows: NDArray[np.integer] | NDArray[np.bool_] | Sequence[int] | slice
+    ) -> Faces:
+        """Return some of the faces: indices in any order, a mask, or a slice."""
+        chosen = np.arange(len(self))[rows if len(self) else slice(0)]
         return Faces(
             self.boxes[chosen],
             self.landmarks[chosen],
