@@ -1,15 +1,20 @@
 """Compiled kernels of the face verifier: alignment, descriptors at points, a small network.
 
-Points are (x, y). Maps are (S, S, 8), the smoothed gradients of an aligned crop by direction.
+Points are (x, y). Maps are (S, S, 8) float32, the smoothed gradients of an aligned crop by
+direction: direction c points to 45 c degrees, x to the right and y downward.
 """
 
 import numpy as np
 from numba import njit
 
-from classicface.image._kernels import split_gradient, triangle
-
 _ONE = np.float32(1.0)
 _ZERO = np.float32(0.0)
+_TWO = np.float32(2.0)
+_THREE = np.float32(3.0)
+_ROOT = np.float32(np.sqrt(2.0))
+
+# How far the smoothing reaches.
+_REACH = 2
 
 # Similarities that make a face this much larger or smaller are taken for damage.
 _SMALLEST, _LARGEST = 1e-5, 1e4
@@ -62,11 +67,60 @@ def align(points, mean, pose, out):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def read(maps, x, y, out):
-    """Read the maps bilinearly at a point; beyond them their border.
+def split(pixels, out):
+    """Split each pixel's gradient among the two nearest of eight directions, without a branch.
 
-    maps: (S, S, 8) int32; out: (8,) float32.
+    A gradient between an axis and a diagonal is a sum of the two: the larger of its parts less the
+    smaller along the axis, sqrt(2) times the smaller along the diagonal.
+
+    pixels: (S, S) uint8; out: (S + 4, S + 4, 8) float32, with the border repeated around.
     """
+    last = len(pixels) - 1
+    for row in range(len(out)):
+        y = min(max(row - _REACH, 0), last)
+        above, below = pixels[max(y - 1, 0)], pixels[min(y + 1, last)]
+        for column in range(len(out)):
+            x = min(max(column - _REACH, 0), last)
+            gx = np.float32(pixels[y, min(x + 1, last)]) - np.float32(pixels[y, max(x - 1, 0)])
+            gy = np.float32(below[x]) - np.float32(above[x])
+            right, left, down, up = max(gx, _ZERO), max(-gx, _ZERO), max(gy, _ZERO), max(-gy, _ZERO)
+            cell = out[row, column]
+            cell[0] = max(right - down - up, _ZERO)
+            cell[1] = _ROOT * min(right, down)
+            cell[2] = max(down - right - left, _ZERO)
+            cell[3] = _ROOT * min(left, down)
+            cell[4] = max(left - down - up, _ZERO)
+            cell[5] = _ROOT * min(left, up)
+            cell[6] = max(up - right - left, _ZERO)
+            cell[7] = _ROOT * min(right, up)
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def smooth(wide, total, out):
+    """Smooth by the triangle 1, 2, 3, 2, 1 down and across, unnormalised.
+
+    wide: (S + 4, S + 4, 8) float32; total: (8 (S + 4),) float32, overwritten; out: (S, S, 8)
+    float32.
+    """
+    for y in range(len(out)):
+        r0, r1 = wide[y].reshape(-1), wide[y + 1].reshape(-1)
+        r2, r3 = wide[y + 2].reshape(-1), wide[y + 3].reshape(-1)
+        r4 = wide[y + 4].reshape(-1)
+        for i in range(len(total)):
+            total[i] = r0[i] + r4[i] + _TWO * (r1[i] + r3[i]) + _THREE * r2[i]
+        line = out[y].reshape(-1)
+        for i in range(len(line)):
+            line[i] = (
+                total[i]
+                + total[i + 32]
+                + _TWO * (total[i + 8] + total[i + 24])
+                + _THREE * total[i + 16]
+            )
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def read(maps, x, y, out):
+    """Read maps bilinearly at a point; beyond them their border counts. out: (8,) float32."""
     last = len(maps) - 1
     x = min(max(x, _ZERO), np.float32(last))
     y = min(max(y, _ZERO), np.float32(last))
@@ -76,10 +130,10 @@ def read(maps, x, y, out):
     w01, w11 = (_ONE - fx) * fy, fx * fy
     for c in range(8):
         out[c] = (
-            w00 * np.float32(maps[row, column, c])
-            + w10 * np.float32(maps[row, column + 1, c])
-            + w01 * np.float32(maps[row + 1, column, c])
-            + w11 * np.float32(maps[row + 1, column + 1, c])
+            w00 * maps[row, column, c]
+            + w10 * maps[row, column + 1, c]
+            + w01 * maps[row + 1, column, c]
+            + w11 * maps[row + 1, column + 1, c]
         )
 
 
@@ -90,8 +144,8 @@ def describe(maps, points, offsets, floor, out):
     The histograms around a point, one at each offset, are divided by their common norm and
     square-rooted, as SIFT's and HOG's are.
 
-    maps: (S, S, 8) int32, not negative; points: (L, 2) float32; offsets: (P, 2) float32;
-    floor: float32, the norm of noise; out: (L, 8 P) float32.
+    points: (L, 2) float32; offsets: (P, 2) float32; floor: float32, the norm of noise; out:
+    (L, 8 P) float32.
     """
     for i in range(len(points)):
         square = _ZERO
@@ -105,15 +159,55 @@ def describe(maps, points, offsets, floor, out):
             out[i, k] = np.sqrt(out[i, k] * factor)
 
 
-@njit(cache=True, nogil=True)
-def gradient_maps(pixels, cell, work, total, out):
-    """Split a crop's gradients by direction and smooth each direction over cells.
+@njit(cache=True, nogil=True, fastmath=True)
+def shape_parameters(aligned, mean, components, variances, noise_variance, most, out):
+    """Write the shape parameters in standard deviations, and return the shape's plausibility.
 
-    pixels: (S, S) uint8; cell: the radius, see `classicface.image._kernels.triangle`; work, out:
-    (S, S, 8) int32; total: (8 max(S, 8),) int32.
+    The plausibility is the Mahalanobis distance of probabilistic principal component analysis
+    (Tipping and Bishop, J. R. Stat. Soc. B 1999) over the square root of the number of dimensions.
+
+    aligned, mean: (L, 2) float32; components: (k, L, 2) float32, orthonormal; variances: (k,)
+    float32; noise_variance: float32, that of every other direction; out: (k,) float32, held within
+    `most`.
     """
-    split_gradient(pixels, out)
-    triangle(out, cell, work, total)
+    rest = np.float64(0.0)
+    for i in range(len(mean)):
+        dx, dy = aligned[i, 0] - mean[i, 0], aligned[i, 1] - mean[i, 1]
+        rest += np.float64(dx * dx + dy * dy)
+    distance = np.float64(0.0)
+    for j in range(len(components)):
+        b = _ZERO
+        for i in range(len(mean)):
+            b += components[j, i, 0] * (aligned[i, 0] - mean[i, 0])
+            b += components[j, i, 1] * (aligned[i, 1] - mean[i, 1])
+        rest -= np.float64(b * b)
+        distance += np.float64(b * b / variances[j])
+        out[j] = min(max(b / np.sqrt(variances[j]), -most), most)
+    distance += max(rest, 0.0) / noise_variance
+    return np.sqrt(distance / (2 * len(mean) - 4))
+
+
+@njit(cache=True, nogil=True)
+def describe_face(
+    pixels, aligned, mean, grid, offsets, floor, components, variances, noise_variance, most, out
+):
+    """Describe an aligned face: histograms at its points and on a grid, then its shape.
+
+    Returns the plausibility; see `describe` and `shape_parameters`. out: (F,) float32, where
+    F = (L + G) 8 P + k.
+    """
+    size, width = len(pixels), 8 * len(offsets)
+    wide = np.empty((size + 2 * _REACH, size + 2 * _REACH, 8), np.float32)
+    total = np.empty(8 * (size + 2 * _REACH), np.float32)
+    maps = np.empty((size, size, 8), np.float32)
+    split(pixels, wide)
+    smooth(wide, total, maps)
+    first, second = len(aligned) * width, (len(aligned) + len(grid)) * width
+    describe(maps, aligned, offsets, floor, out[:first].reshape(-1, width))
+    describe(maps, grid, offsets, floor, out[first:second].reshape(-1, width))
+    return shape_parameters(
+        aligned, mean, components, variances, noise_variance, most, out[second:]
+    )
 
 
 @njit(cache=True, nogil=True, fastmath=True)

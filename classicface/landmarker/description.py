@@ -18,14 +18,11 @@ SCHEME = "ibug49"
 #: A face of which fewer points than this are there is not described.
 LEAST_POINTS = 25
 
-# The radius of a cell of the descriptors, in crop pixels.
-_CELL = 1
-
-# Gradients weaker than this, in grey levels, are noise.
-_FLOOR = 8.0
+# Gradients weaker than this are noise: 8 grey levels, summed by the triangles.
+_FLOOR = np.float32(8.0 * 81)
 
 # Shape parameters are held within this many standard deviations where the network reads them.
-_MOST_DEVIATIONS = 5.0
+_MOST_DEVIATIONS = np.float32(5.0)
 
 Floats = NDArray[np.float32]
 
@@ -37,14 +34,11 @@ class Description:
     Attributes
     ----------
     features : ndarray of float32, shape (n_features,)
-    pixels : ndarray of uint8, shape (size, size)
-        The aligned crop.
     plausibility : float
         See `FaceChecks`.
     """
 
     features: Floats
-    pixels: NDArray[np.uint8]
     plausibility: float
 
 
@@ -102,25 +96,19 @@ class FaceDescriber:
         aligned = np.empty_like(self.mean)
         if kernels.align(points, self.mean, pose, aligned) < LEAST_POINTS:
             return None
-        size, n_points = self.size, len(self.mean)
-        pixels = crop_face(grey, pose, size)
-        maps, work = np.empty((2, size, size, 8), np.int32)
-        kernels.gradient_maps(pixels, _CELL, work, np.empty(8 * max(size, 8), np.int32), maps)
+        pixels = crop_face(grey, pose, self.size)
         features = np.empty(self.n_features, np.float32)
-        described = features[: -len(self.variances)].reshape(-1, 8 * len(self.offsets))
-        floor = np.float32(_FLOOR * 128 * (2 * _CELL + 1) ** 4)
-        kernels.describe(maps, aligned, self.offsets, floor, described[:n_points])
-        kernels.describe(maps, self.grid, self.offsets, floor, described[n_points:])
-        rest = aligned - self.mean
-        rows = self.components.reshape(len(self.variances), -1)
-        b = rows @ rest.ravel()
-        inside = float(b @ (b / self.variances))
-        outside = max(float(np.vdot(rest, rest) - b @ b), 0.0) / self.noise_variance
-        plausibility = ((inside + outside) / (rest.size - 4)) ** 0.5
-        np.clip(
-            b / np.sqrt(self.variances),
-            -_MOST_DEVIATIONS,
+        plausibility = kernels.describe_face(
+            pixels,
+            aligned,
+            self.mean,
+            self.grid,
+            self.offsets,
+            _FLOOR,
+            self.components,
+            self.variances,
+            np.float32(self.noise_variance),
             _MOST_DEVIATIONS,
-            out=features[-len(self.variances) :],
+            features,
         )
-        return Description(features, pixels, plausibility)
+        return Description(features, plausibility)

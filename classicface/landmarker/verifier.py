@@ -140,7 +140,7 @@ class FaceVerifier:
         checks = FaceChecks(fits, plausibilities, templates)
         indices = _inner(scheme)
         if indices is not None:
-            inner = points[:, indices]
+            inner = np.take(points, indices, axis=1)
             for i in range(len(points)):
                 self._judge(picture, inner[i], i, checks)
         return checks
