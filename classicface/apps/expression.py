@@ -117,10 +117,10 @@ def measure_expression(
     is left in a turned head, and how far causes leak into each other: ``docs/expression.md``.
     """
     measured = measures_of(_seen_straight_on(landmarks, scheme, pose))
-    if neutral is None:
-        return Expression(*measured.tolist())
-    rest = measures_of(_seen_straight_on(neutral, scheme, None))
-    return Expression(*(measured - rest).tolist(), relative=True)
+    if neutral is not None:
+        measured = measured - measures_of(_seen_straight_on(neutral, scheme, None))
+    named = dict(zip(MEASURES, measured.tolist(), strict=True))
+    return Expression(**named, relative=neutral is not None)
 
 
 def frontal_points(
