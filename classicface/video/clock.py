@@ -12,6 +12,11 @@ GAP = 1.0
 #: ... and longer than this many nominal frames, for films of one frame a minute.
 GAP_FRAMES = 10
 
+#: The frames of a film are even, and holes in it are worth a word, when at most this share of its
+#: distances are too long; where more are, they were recorded so.
+MAX_UNEVEN = 0.05
+
+UNEVEN = "frames are missing, by the time between the others"
 HOLE = "nothing was recorded for a while, or it is lost"
 BACKWARD = "the time stands still or jumps back, and was set one frame after the one before"
 
@@ -33,6 +38,9 @@ class Clock:
         self._shift = 0.0  # what is added to stamps since they last jumped back
         self._index = 0
         self._time: float | None = None
+        self._n_even = 0
+        self._holes: list[str] = []
+        self._n_holes = 0
 
     def tell(self, index: int, stamp: float | None) -> float:
         """Return the time of a frame.
@@ -53,12 +61,28 @@ class Clock:
                 self._shift += expected - time
             time = expected
             self._faults.add(BACKWARD, place(index, time))
-        elif time - self._time > max(GAP, GAP_FRAMES * self._interval):
-            self._faults.add(
-                HOLE, f"{time - self._time:.3f} s between {place(self._index, self._time)} and next"
-            )
+        else:
+            self._compare(time - self._time, time - expected)
         self._index, self._time = index, time
         return time
+
+    def _compare(self, passed: float, late: float) -> None:
+        """Take note of the time between two frames, and of how much later the second came."""
+        if late <= self._interval / 2:
+            self._n_even += abs(late) < self._interval / 4
+            return
+        where = f"{passed:.3f} s between {place(self._index, self._time)} and the next"
+        if passed > max(GAP, GAP_FRAMES * self._interval):
+            self._faults.add(HOLE, where)
+        else:
+            self._n_holes += 1
+            self._holes = [*self._holes[:1], where]
+
+    def finish(self) -> None:
+        """Add what only the whole film shows: holes among frames that are even otherwise."""
+        if 0 < self._n_holes <= MAX_UNEVEN * (self._n_holes + self._n_even):
+            for where in self._holes[:1] + [self._holes[-1]] * (self._n_holes - 1):
+                self._faults.add(UNEVEN, where)
 
     def expect(self, index: int) -> float:
         """Return the time of a frame as it would be if it came in its turn."""

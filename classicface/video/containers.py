@@ -67,7 +67,11 @@ def open_container(path: Path) -> tuple[Any, BinaryIO]:
         file = path.open("rb")
     except OSError as error:
         raise DataFormatError(f"cannot be read: {error.strerror}", path) from None
-    options = {"format_whitelist": ",".join(CONTAINERS), "max_pixels": str(MAX_FRAME_PIXELS)}
+    options = {
+        "format_whitelist": ",".join(CONTAINERS),
+        "protocol_whitelist": "none",  # not even that of files: ours is open already
+        "max_pixels": str(MAX_FRAME_PIXELS),
+    }
     try:
         # FFmpeg is given the open file, not its name, and refused all others.
         container = av.open(
@@ -123,17 +127,19 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
 
 def _check_file(path: Path) -> None:
     try:
-        if not path.exists():
-            hint = "; videos are read from files, not from the network" if ":/" in str(path) else ""
-            raise DataFormatError(f"no such file{hint}", path)
-        if not path.is_file():
-            raise DataFormatError("is neither a file nor a folder", path)
-        if path.stat().st_size == 0:
-            raise DataFormatError("is empty", path)
+        exists, is_file = path.exists(), path.is_file()
+        size = path.stat().st_size if is_file else 0
     except OSError as error:
         raise DataFormatError(f"cannot be read: {error.strerror}", path) from None
-    except ValueError as error:  # a null byte in the name
-        raise DataFormatError(f"no such file ({error})", path) from None
+    except ValueError:  # a null byte in the name
+        exists = is_file = False
+    if not exists:
+        hint = "; videos are read from files, not from the network" if ":/" in str(path) else ""
+        raise DataFormatError(f"no such file{hint}", path)
+    if not is_file:
+        raise DataFormatError("is neither a file nor a folder", path)
+    if size == 0:
+        raise DataFormatError("is empty", path)
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -19,6 +19,7 @@ from classicface.video.containers import (
     video_stream,
 )
 from classicface.video.ledger import Ledger
+from classicface.video.lengths import missing_bytes
 from classicface.video.promise import Promise
 from classicface.video.source import Frame, VideoSource, place
 
@@ -61,6 +62,8 @@ class FileSource(VideoSource):
         self.name = str(path)
         self._path = path
         self._container, self._file = open_container(path)
+        if missing := missing_bytes(path):
+            self._faults.add(f"the file is cut: its last {missing} bytes are missing")
         try:
             self._prepare(fps, threads)
         except BaseException:
@@ -117,6 +120,7 @@ class FileSource(VideoSource):
                 return
         self._ledger.finish()
         self._promise.check(self._faults)
+        self._clock.finish()
 
     def _packets(self) -> Iterator[Any]:
         """Yield the data of the stream, piece by piece, and None at its end."""

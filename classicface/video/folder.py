@@ -20,7 +20,7 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     """Return a key that sorts names as people count: ``frame2`` before ``frame10``."""
     parts = re.findall(r"([0-9]+)|([^0-9]+)", name)
     key = [(0, int(digits), "") if digits else (1, 0, text) for digits, text in parts]
-    return [*key, (2, 0, name)]  # 01 and 1 count the same; still one order
+    return [*key, (-1, 0, name)]  # 01 and 1 count the same; still one order
 
 
 class FolderSource(VideoSource):

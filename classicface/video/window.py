@@ -88,7 +88,8 @@ class Window:
         import cv2
 
         image = np.asarray(image)
-        if image.dtype != np.uint8 or image.size == 0 or image.shape[2:] not in ((), (3,)):
+        known_shape = image.ndim >= 2 and image.shape[2:] in ((), (3,))
+        if image.dtype != np.uint8 or image.size == 0 or not known_shape:
             raise InvalidInputError(
                 f"image has shape {image.shape} and dtype {image.dtype}; expected uint8 of shape"
                 " (height, width, 3) or (height, width)"

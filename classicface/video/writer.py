@@ -33,6 +33,10 @@ TICKS = 90_000
 KEY_INTERVAL = 2.0
 
 
+#: FFmpeg's numbers of a colour standard, and of the range of values that goes with it.
+BT709, LIMITED = 1, 1
+
+
 class Target(NamedTuple):
     """How a kind of file is written."""
 
@@ -42,6 +46,7 @@ class Target(NamedTuple):
     coarsest: float  # ... and at quality 0
     scale: str  # the name of that scale among the encoder's options
     options: dict[str, str]
+    colours: str = "ITU709"  # the standard by which RGB becomes luma and chroma
 
 
 _H264 = ("libx264", 8, 48, "crf", {"preset": "veryfast"})
@@ -51,7 +56,7 @@ _VP9 = ("libvpx-vp9", 10, 60, "crf", {"b": "0", "deadline": "realtime", "cpu-use
 TARGETS = {
     ".mp4": Target("mp4", *_H264),
     ".mkv": Target("matroska", *_H264),
-    ".avi": Target("avi", "mpeg4", 2, 31, "qmin", {}),
+    ".avi": Target("avi", "mpeg4", 2, 31, "qmin", {}, "ITU601"),
     ".webm": Target("webm", *_VP9),
 }
 
@@ -118,12 +123,19 @@ class VideoWriter:
         self._tick = -1
 
     def __enter__(self) -> VideoWriter:
+        if self._path.is_dir():
+            raise DataFormatError("is a folder; expected the name of a file", self._path)
         partial = self._stack.enter_context(replacing(self._path))
-        with self._as_our_error():
-            options = {"movflags": "faststart"} if self._target.container == "mp4" else {}
-            self._container = self._av.open(
-                str(partial), "w", format=self._target.container, options=options
-            )
+        try:
+            with self._as_our_error():
+                partial.touch()  # FFmpeg would find out only at the first frame
+                options = {"movflags": "faststart"} if self._target.container == "mp4" else {}
+                self._container = self._av.open(
+                    str(partial), "w", format=self._target.container, options=options
+                )
+        except BaseException:
+            self._abandon()
+            raise
         self._is_open = True
         return self
 
@@ -160,9 +172,7 @@ class VideoWriter:
             if self._stream is None:
                 self._stream = self._add_stream(even.shape[1], even.shape[0])
             frame = self._av.VideoFrame.from_ndarray(even, format="rgb24")
-            frame = frame.reformat(
-                format="yuv420p", src_colorspace="ITU601", dst_colorspace="ITU709"
-            )
+            frame = frame.reformat(format="yuv420p", dst_colorspace=self._target.colours)
             frame.pts, frame.time_base = tick, self._unit
             self._container.mux(self._stream.encode(frame))
         self._tick = tick
@@ -177,8 +187,7 @@ class VideoWriter:
         if error is not None:
             with contextlib.suppress(Exception):  # the error in hand says more
                 self._container.close()
-            # Not the error itself: it is not of the file's making.
-            self._stack.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+            self._abandon()
             return
         with self._stack:
             if self._stream is None:
@@ -187,6 +196,10 @@ class VideoWriter:
             with self._as_our_error():
                 self._container.mux(self._stream.encode(None))
                 self._container.close()
+
+    def _abandon(self) -> None:
+        """Remove what was written; the error in hand is not handed on, it may be the caller's."""
+        self._stack.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
 
     def _check_encoder(self) -> None:
         wanted = self._target.encoder
@@ -201,7 +214,8 @@ class VideoWriter:
         )
 
     def _check_image(self, image: NDArray[Any]) -> None:
-        if image.dtype != np.uint8 or image.size == 0 or image.shape[2:] not in ((), (3,)):
+        known_shape = image.ndim >= 2 and image.shape[2:] in ((), (3,))
+        if image.dtype != np.uint8 or image.size == 0 or not known_shape:
             raise InvalidInputError(
                 f"image has shape {image.shape} and dtype {image.dtype}; expected uint8 of shape"
                 " (height, width, 3) or (height, width)"
@@ -253,8 +267,9 @@ class VideoWriter:
         stream.time_base = stream.codec_context.time_base = self._unit
         codec = stream.codec_context
         codec.gop_size = max(1, min(250, round(KEY_INTERVAL * self._fps)))
-        codec.color_primaries = codec.color_trc = codec.colorspace = 1  # all BT.709, as browsers
-        codec.color_range = 1
+        if target.colours == "ITU709":  # AVI cannot name it, and all players take the older one
+            codec.color_primaries = codec.color_trc = codec.colorspace = BT709
+            codec.color_range = LIMITED
         return stream
 
     @contextlib.contextmanager
