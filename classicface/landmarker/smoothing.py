@@ -40,7 +40,7 @@ class OneEuroFilter:
         Cutoff of the speed of the face, in Hz: lower is surer, higher notices a start sooner.
     own_derivative_cutoff : float, default 4
         Cutoff of the speed of a point within the face, in Hz. Blinks are short.
-    face_noise, point_noise : float, default 0.05 and 0.2
+    face_noise, point_noise : float, default 0.05 and 0.15
         Speeds up to this, in face sizes a second, do not raise the cutoff: noise has them too.
     coupled : bool, default True
         False gives the filter of the paper: each coordinate by itself, with `min_cutoff`, `beta`
@@ -64,7 +64,7 @@ class OneEuroFilter:
         *,
         own_derivative_cutoff: float = 4.0,
         face_noise: float = 0.05,
-        point_noise: float = 0.2,
+        point_noise: float = 0.15,
         coupled: bool = True,
     ) -> None:
         check_flag(coupled, "coupled")
