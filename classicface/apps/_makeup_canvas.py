@@ -169,10 +169,10 @@ def _shrunk(piece: NDArray[np.uint8], scale: float, size: tuple[int, int]) -> ND
     wide, high = size
     whole = math.floor(1.0 / scale + 1e-9)
     if whole > 1:  # first to the mean of whole * whole pixels, so that nothing aliases
-        rows, columns = (-(-side // whole) * whole for side in piece.shape[:2])
-        pad = (0, rows - piece.shape[0], 0, columns - piece.shape[1])
-        piece = cv2.copyMakeBorder(piece, *pad, cv2.BORDER_REPLICATE)
-        piece = cv2.resize(piece, (columns // whole, rows // whole), interpolation=cv2.INTER_AREA)
+        piece = piece[: max(1, piece.shape[0] // whole) * whole]
+        piece = piece[:, : max(1, piece.shape[1] // whole) * whole]
+        rows, columns = (max(1, side // whole) for side in piece.shape[:2])
+        piece = cv2.resize(piece, (columns, rows), interpolation=cv2.INTER_AREA)
     rest = scale * whole
     shift = 0.5 / rest - 0.5
     matrix = np.array([[1 / rest, 0.0, shift], [0.0, 1 / rest, shift]])

@@ -89,23 +89,30 @@ def brows(canvas: Canvas, paint: Paint) -> list[Layer]:
         window = canvas.around(line, 0.35)
         if window is None:
             continue
-        away = canvas.distance(line, window, 0.3)
-        sigma = max(0.4, 0.008 * canvas.unit)
-        lightness = cv2.GaussianBlur(canvas.lab[window][:, :, 0], (0, 0), sigma)
-        band = lightness[away < 0.09 * canvas.unit]
-        around = lightness[(away > 0.13 * canvas.unit) & (away < 0.28 * canvas.unit)]
+        # The band is wide in the middle of a brow and narrow at its ends, where the temple's hair is.
+        half = 0.06 * canvas.unit * np.sin(np.linspace(0.1, np.pi - 0.1, len(line)))
+        away = canvas.distance(line, window, 0.3, widths=half)
+        lightness = np.ascontiguousarray(canvas.lab[window][:, :, 0])
+        lightness = cv2.GaussianBlur(lightness, (0, 0), max(0.4, 0.008 * canvas.unit))
+        # A closing fills what is dark and thin, hairs and the brow as a whole, with the skin beside
+        # it; shade and a fringe are neither, so that it leaves them as they are.
+        size = 2 * max(1, round(0.11 * canvas.unit)) + 1
+        disc = cv2.getStructuringElement(cv2.MORPH_RECT, (size, size))
+        darker = cv2.morphologyEx(lightness, cv2.MORPH_CLOSE, disc) - lightness
+        band = away < 0.02 * canvas.unit
         measured = None
-        if len(band) > 8 and len(around) > 8:
-            around, band = (part[:: 1 + len(part) // 400] for part in (around, band))
-            measured = np.array([np.percentile(around, 60), np.percentile(band, 10)], np.float64)
+        if band.sum() > 8:
+            most = float(np.percentile(darker[band], 90))
+            hairs = lightness[band & (darker >= 0.5 * most)]
+            measured = np.array([most, np.median(hairs)], np.float64)
         tones = canvas.steady(f"{side} brow", measured)
         if tones is None:
             continue
-        skin, hair = float(tones[0]), float(tones[1])
+        most, hair = float(tones[0]), float(tones[1])
         # Without hairs darker than the skin there is nothing to colour.
-        there = float(np.clip((skin - hair - 4.0) / 8.0, 0.0, 1.0))
-        hairy = ramp(np.float32(skin) - lightness, 0.25 * (skin - hair), 0.8 * (skin - hair) + 0.01)
-        near = 1.0 - ramp(away, 0.08 * canvas.unit, 0.15 * canvas.unit)
+        there = float(np.clip((most - 5.0) / 8.0, 0.0, 1.0))
+        hairy = ramp(darker, 0.25 * most, 0.8 * most + 0.01)
+        near = 1.0 - ramp(away, 0.02 * canvas.unit, 0.08 * canvas.unit)
         weights = np.float32(there * paint.strength) * hairy * near
         after = hair + float(np.clip(0.7 * (color[0] - hair), -20.0, 12.0))
         ink = [color[1], color[2], hair, after, 0.8, 0.85, 0.3, 0.0, 0.0]

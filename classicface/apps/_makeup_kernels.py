@@ -99,18 +99,6 @@ def rgb_to_lab(picture, out):
 
 
 @njit(cache=True, nogil=True)
-def lab_to_rgb(lab, out):
-    """Turn Lab to a picture.
-
-    lab: (H, W, 3) float32; out: (H, W, 3) uint8.
-    """
-    height, width = lab.shape[:2]
-    for y in range(height):
-        for x in range(width):
-            _store(lab[y, x, 0], lab[y, x, 1], lab[y, x, 2], out[y, x])
-
-
-@njit(cache=True, nogil=True)
 def spline(points, steps, out):
     """Draw a centripetal Catmull-Rom spline through points, as a cubic of Hermite's per gap.
 
@@ -228,19 +216,19 @@ def _cell(place, size):
 
 
 @njit(cache=True, nogil=True)
-def paint(weights, scale, left, top, ink, picture):
+def paint(weights, scale, left, top, ink, area, picture):
     """Colour a picture, with its lightness kept.
 
     The new lightness is ``ink[3] + slope (L - ink[2])``. The colour becomes that of the ink under
     the light that falls here: a and b grow with L + 16, as those of a surface under less light do.
 
-    weights: (h, w) float32, 0 to 1; a pixel (x, y) of the picture lies at
+    weights: (h, w) float32, 0 to 1; a pixel (x, y) of the area lies at
     ``scale (x + 0.5) - 0.5 - left`` and so on in them. ink: (9,) float32: a, b, the mean lightness
     before, the mean after, the slope of lightness, the slope above the mean, the share of the
-    differences in a and b that stays, and the mean a and b before. picture: (H, W, 3) uint8,
-    changed in place.
+    differences in a and b that stays, and the mean a and b before. area: (4,) int64, x, y, width
+    and height of what is painted. picture: (H, W, 3) uint8, changed in place.
     """
-    height, width = picture.shape[:2]
+    height, width = area[3], area[2]
     same = scale == 1.0
     for y in range(height):
         j, fy = _cell(scale * (y + 0.5) - 0.5 - top, weights.shape[0])
@@ -254,7 +242,7 @@ def paint(weights, scale, left, top, ink, picture):
                 w = upper + fy * (lower - upper)
             if w < np.float32(0.004):
                 continue
-            pixel = picture[y, x]
+            pixel = picture[area[1] + y, area[0] + x]
             lightness, a, b = _lab(pixel[0], pixel[1], pixel[2])
             more = lightness - ink[2]
             target = ink[3] + (ink[5] if more > _ZERO else ink[4]) * more
@@ -284,16 +272,16 @@ def _between(field, j, i, fy, fx, k):
 
 
 @njit(cache=True, nogil=True)
-def smooth(field, scale, left, top, picture):
+def smooth(field, scale, left, top, area, picture):
     """Smooth a picture by the linear map of a guided filter, with part of its finest grain kept.
 
     A channel v becomes ``slope v + offset``. Of what that takes away, little is given back where it
     is a blemish and more where it is faint: skin without its grain looks like wax.
 
-    field: (h, w, 7) float32: three slopes, three offsets and the weight, laid over the picture as
-    the weights of `paint` are. picture: (H, W, 3) uint8, changed in place.
+    field: (h, w, 7) float32: three slopes, three offsets and the weight, laid over the area as the
+    weights of `paint` are. area: as there. picture: (H, W, 3) uint8, changed in place.
     """
-    height, width = picture.shape[:2]
+    height, width = area[3], area[2]
     for y in range(height):
         j, fy = _cell(scale * (y + 0.5) - 0.5 - top, field.shape[0])
         for x in range(width):
@@ -301,7 +289,7 @@ def smooth(field, scale, left, top, picture):
             w = _between(field, j, i, fy, fx, 6)
             if w < np.float32(0.004):
                 continue
-            pixel = picture[y, x]
+            pixel = picture[area[1] + y, area[0] + x]
             lightness, a, b = _lab(pixel[0], pixel[1], pixel[2])
             slope, offset = _between(field, j, i, fy, fx, 0), _between(field, j, i, fy, fx, 3)
             change = slope * lightness + offset - lightness

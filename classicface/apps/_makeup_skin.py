@@ -53,7 +53,8 @@ def find_skin(canvas: Canvas) -> Skin | None:
         return None
     face = _face_region(canvas)
     kept = _spared(canvas)
-    core = _filled(canvas, cv2.convexHull(np.concatenate([right, left, mouth]))[:, 0])
+    core = np.zeros(face.shape, np.float32)
+    _fill(core, cv2.convexHull(np.concatenate([right, left, mouth]))[:, 0], 0.0, True)
     pixels = canvas.lab[(core > 0) & (kept > 0.9)]
     tone = None
     if len(pixels) > 20:
@@ -106,7 +107,7 @@ def blush(canvas: Canvas, paint: Paint, skin: Skin) -> list[Layer]:
         after = before + float(np.clip(0.15 * (lightness - before), -5.0, 2.0))
         chroma = float(np.clip((after + 16.0) / (lightness + 16.0), 0.6, 1.1))
         ink = [chroma * a, chroma * b, before, after, 1.0, 1.0, 0.6, *skin.tone[1:3]]
-        strength = np.float32(0.6 * paint.strength)
+        strength = np.float32(0.55 * paint.strength)
         layers.append(Layer(window, strength * weights, np.array(ink, np.float32)))
     return layers
 
@@ -142,22 +143,23 @@ def smoothing(canvas: Canvas, strength: float, skin: Skin) -> list[Layer]:
 def _face_region(canvas: Canvas) -> Floats:
     """Return 1 within the face and 0 outside, with a soft edge that lies inside of it.
 
-    The outline is the jaw, closed by an arc over the brows; without a jaw, the hull of the points.
+    The outline is the jaw, closed by an arc over the brows; without a jaw it is a
+    band around the hull of the points.
     """
     import cv2
 
     down = canvas.face.down
     jaw = canvas.at(canvas.parts.jaw) if len(canvas.parts.jaw) > 4 else None
     present = canvas.points[~np.isnan(canvas.points[:, 0])]
+    filled = np.zeros(canvas.lab.shape[:2], np.float32)
     if jaw is None:
-        outline = cv2.convexHull(present)[:, 0]
+        _fill(filled, cv2.convexHull(present)[:, 0], 0.3 * canvas.unit, True)
     else:
         middle, half = 0.5 * (jaw[-1] + jaw[0]), 0.5 * (jaw[-1] - jaw[0])
         rise = float(middle @ down - (present @ down).min()) + FOREHEAD * canvas.unit
         t = np.linspace(0.0, np.pi, 13)[1:-1, None]
         arc = middle + np.cos(t) * half - np.sin(t) * rise * down
-        outline = np.concatenate([jaw, arc.astype(np.float32)])
-    filled = _filled(canvas, outline)
+        _fill(filled, np.concatenate([jaw, arc.astype(np.float32)]), 0.0, True)
     soft = cv2.GaussianBlur(filled, (0, 0), max(0.6, 0.03 * canvas.unit))
     return np.clip(2.0 * soft - 1.0, 0.0, 1.0)
 
@@ -190,21 +192,14 @@ def _spared(canvas: Canvas) -> Floats:
 
 
 def _fill(mask: Floats, outline: Floats, pad: float, closed: bool) -> None:
-    """Fill an outline, and draw it as wide as twice `pad`."""
+    """Fill an outline where it is closed, and draw it as wide as twice `pad` pixels."""
     import cv2
 
     fixed = _fixed(outline)
     if closed and len(fixed) > 2:
         cv2.fillPoly(mask, [fixed], 1.0, cv2.LINE_8, 4)
-    cv2.polylines(mask, [fixed], closed, 1.0, max(1, round(2 * pad)), cv2.LINE_8, 4)
-
-
-def _filled(canvas: Canvas, outline: Floats) -> Floats:
-    import cv2
-
-    mask = np.zeros(canvas.lab.shape[:2], np.float32)
-    cv2.fillPoly(mask, [_fixed(outline)], 1.0, cv2.LINE_8, 4)
-    return mask
+    if pad > 0.0:
+        cv2.polylines(mask, [fixed], closed, 1.0, max(1, round(2 * pad)), cv2.LINE_8, 4)
 
 
 def _fixed(outline: Floats) -> NDArray[np.int32]:

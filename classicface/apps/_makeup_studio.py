@@ -74,7 +74,7 @@ class Studio:
         original = picture.copy() if points.ndim == 3 and len(points) > 1 else picture
         for i, face in enumerate(points.reshape(-1, self.scheme.n_landmarks, 2)):
             # Measured on the picture without make-up, so that the order of the faces is no matter.
-            for canvas, _, layers in self.layers(original, face, steady(i)):
+            for canvas, _, layers in list(self.layers(original, face, steady(i))):
                 for layer in layers:
                     _lay(canvas, layer, picture)
         return picture
@@ -139,23 +139,21 @@ _CANVASES: tuple[tuple[tuple[str, ...], float, float, tuple[str, ...]], ...] = (
 
 def _lay(canvas: Canvas, layer: Layer, picture: Picture) -> None:
     """Change the picture under a layer, in place."""
-    (rows, columns), scale = layer.window, canvas.scale
-    x0, y0 = canvas.origin
-    width, height = canvas.size
-    if scale == 1.0:
-        part = picture[y0 + rows.start : y0 + rows.stop, x0 + columns.start : x0 + columns.stop]
-        left, top = 0.0, 0.0
-    else:
-        # All pixels that lie within one canvas pixel of the window.
-        first = [max(0, math.floor((s.start - 0.5) / scale - 0.5)) for s in layer.window]
-        last = [math.ceil((s.stop + 0.5) / scale) + 1 for s in layer.window]
-        stop = min(last[0], height), min(last[1], width)
-        part = picture[y0 + first[0] : y0 + stop[0], x0 + first[1] : x0 + stop[1]]
-        top, left = (s.start - scale * f for s, f in zip(layer.window, first, strict=True))
+    scale = canvas.scale
+    (y0, y1), (x0, x1) = ((side.start, side.stop) for side in layer.window)
+    left, top = 0.0, 0.0
+    if scale != 1.0:
+        # All pixels of the picture that lie within one canvas pixel of the window.
+        first = [max(0, math.floor((start - 0.5) / scale - 0.5)) for start in (x0, y0)]
+        last = [math.ceil((stop + 0.5) / scale) + 1 for stop in (x1, y1)]
+        left, top = x0 - scale * first[0], y0 - scale * first[1]
+        (x0, y0), (x1, y1) = first, (min(*pair) for pair in zip(last, canvas.size, strict=True))
+    area = np.array([x0 + canvas.origin[0], y0 + canvas.origin[1], x1 - x0, y1 - y0], np.int64)
+    weights = np.ascontiguousarray(layer.weights, np.float32)
     if layer.ink is None:
-        smooth(layer.weights, scale, left, top, part)
+        smooth(weights, scale, left, top, area, picture)
     else:
-        paint(layer.weights, scale, left, top, layer.ink, part)
+        paint(weights, scale, left, top, layer.ink, area, picture)
 
 
 def to_rgb(image: ArrayLike) -> Picture:
