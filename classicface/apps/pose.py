@@ -233,11 +233,11 @@ def fit_pose(
     )  # fmt: skip
     if steps < 0 or not np.isfinite(turn).all():
         raise InvalidInputError("no head fits these landmarks; are they points of a face?")
-    spot, lens = view[1:3] * unit + middle, eye[:2] * unit + middle
+    spot = view[1:3] * unit + middle
     pivot = (float(spot[0]), float(spot[1]))
     seen = (
         pivot,
-        pivot if camera is None else (float(lens[0]), float(lens[1])),
+        pivot if camera is None else camera.center,
         float(view[0] * unit),
         float(view[3]),
     )
