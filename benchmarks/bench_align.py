@@ -27,6 +27,7 @@ import classicface
 from classicface.apps.align import align_face, frontalize
 from classicface.apps.templates import get_template, read_face
 from classicface.data.pts import read_pts
+from classicface.shape.similarity import apply_similarity, fit_similarity
 
 DATA = Path(os.environ.get("CLASSICFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 SIZE, NEAR = 112, 2.0
@@ -76,6 +77,31 @@ def accuracy(data: Path) -> None:
                 f"{template:<12}{source:<13}{100 * np.mean(worst < NEAR):>6.1f} %"
                 f"{np.mean(apart):>7.2f}{np.percentile(worst, 95):>7.2f}{back:>10.1e}"
             )
+
+
+def weighing(data: Path) -> None:
+    """Print what the least squares of the five points do to them, and what heavier eyes would."""
+    faces = classicface.load_dataset(data / "300w" / "helen" / "testset")
+    places = read_face(get_template("arcface112"), faces.scheme).places
+    truth = eyes_and_more(np.asarray(faces.landmarks, np.float64))
+    offsets = apply_similarity(fit_similarity(truth, places), truth) - places
+    names = ("right eye", "left eye", "nose", "right corner", "left corner")
+    print("arcface112, from the annotation, mean offset from the places in x and y, chip pixels:")
+    pairs = zip(names, offsets.mean(axis=0), strict=True)
+    print("  " + ", ".join(f"{name} {x:.1f} {y:.1f}" for name, (x, y) in pairs))
+    predicted = classicface.load("best68").predict_many(faces.images, faces.boxes)
+    sources = {"annotation": truth, "best68": eyes_and_more(predicted.astype(np.float64))}
+    for weight in (1, 2, 4, 8):
+        repeats = [weight, weight, 1, 1, 1]  # a point that is there n times weighs n times as much
+        near = []
+        for name, points in sources.items():
+            fitted = fit_similarity(
+                np.repeat(points, repeats, axis=1), np.repeat(places, repeats, axis=0)
+            )
+            eyes = apply_similarity(fitted, truth[:, :2]) - places[:2]
+            worst = np.linalg.norm(eyes, axis=2).max(axis=1)
+            near.append(f"{100 * np.mean(worst < NEAR):.1f} % from {name}")
+        print(f"  near, with the eyes counted {weight} times: {', '.join(near)}")
 
 
 def warped_back(data: Path) -> None:
@@ -154,6 +180,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     accuracy(arguments.data)
+    weighing(arguments.data)
     warped_back(arguments.data)
     folder = arguments.data / "300w" / "helen" / "testset"
     for name, paths, passes in (

@@ -100,7 +100,7 @@ class ChipTemplate:
         Parameters
         ----------
         mean_shape : array-like, shape (n_landmarks, 2)
-            Of any scale and place, such as ``PointDistributionModel.mean_``.
+            Of any scale and place, such as ``PointDistributionModel.mean``.
         scheme : LandmarkScheme or str
         size : int, default 112
         margin : float, default 0.2

@@ -178,9 +178,15 @@ def test_dlib_cuts_the_same_chips(face):
     points = np.rint(points)
 
     def theirs(numbers, size):
+        """Return dlib's chip, and the picture's points at its corners: upper left, upper right."""
         parts = dlib.points([dlib.point(int(x), int(y)) for x, y in numbers])
         detection = dlib.full_object_detection(dlib.rectangle(0, 0, 9, 9), parts)
-        return dlib.get_face_chip(image, detection, size=size)
+        details = dlib.get_face_chip_details(detection, size, 0.25)
+        rect, angle = details.rect, details.angle
+        corners = np.array([[rect.left(), rect.top()], [rect.right(), rect.top()]])
+        middle = np.array([rect.left() + rect.right(), rect.top() + rect.bottom()]) / 2
+        turned = similar(corners - middle, 1.0, math.degrees(angle), middle)
+        return dlib.get_face_chip(image, detection, size=size).astype(int), turned
 
     five = convert_landmarks(points, "ibug68", "dlib5")
     for numbers, scheme, size in [
@@ -188,10 +194,12 @@ def test_dlib_cuts_the_same_chips(face):
         (points, "ibug68", 240),
         (five, "dlib5", 150),
     ]:
-        ours = align_face(image, numbers, scheme, "dlib150", size=size, border=0).pixels
-        other = theirs(numbers, size).astype(int)
-        near = np.abs(ours.astype(int) - other).mean()
-        moved = np.abs(np.roll(ours, 2, axis=1).astype(int) - other).mean()
+        chip = align_face(image, numbers, scheme, "dlib150", size=size, border=0)
+        other, corners = theirs(numbers, size)
+        apart = chip.to_chip(corners) - [(0, 0), (size - 1, 0)]
+        assert np.abs(apart).max() <= 0.5
+        near = np.abs(chip.pixels.astype(int) - other).mean()
+        moved = np.abs(np.roll(chip.pixels, 2, axis=1).astype(int) - other).mean()
         assert near < 3
         assert near < 0.5 * moved
 
