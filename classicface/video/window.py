@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import TracebackType
 
 import numpy as np
@@ -27,8 +28,8 @@ PROBE = "import cv2; cv2.namedWindow('classicface'); cv2.waitKey(1); cv2.destroy
 class Window:
     """A window of OpenCV's, as a context manager.
 
-    Open it before the first video file: where PyAV is loaded before OpenCV has opened a window,
-    some systems hang.
+    A program that imports PyAV (``av``) by itself must import OpenCV (``cv2``) before it, or the
+    window hangs; this library does.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class Window:
     MissingDependencyError
         This OpenCV was built without windows (opencv-python-headless).
     InvalidInputError
-        There is no display, or it cannot be used; or `title` is empty.
+        There is no display, or it cannot be used; PyAV was imported first; or `title` is empty.
 
     Examples
     --------
@@ -137,6 +138,19 @@ _NO_WINDOWS = (
 )
 
 
+def _check_order() -> None:
+    """Refuse where a window would hang: a libxcb of PyAV's own was loaded before OpenCV."""
+    order = [name for name in sys.modules if name in ("av", "cv2")]
+    if order[:1] != ["av"]:
+        return
+    home = Path(sys.modules["av"].__file__ or "").parent.parent
+    if any((home / "av.libs").glob("libxcb*")):
+        raise InvalidInputError(
+            "PyAV was imported before OpenCV, and OpenCV's windows then hang: put import cv2"
+            " before import av"
+        )
+
+
 def _check_display() -> None:
     """Refuse where there is nothing to show on.
 
@@ -144,6 +158,7 @@ def _check_display() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
+    _check_order()
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise InvalidInputError(
             "there is no display to show on (DISPLAY is not set); write the frames to a file, or"

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import types
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -54,6 +56,23 @@ def test_what_the_trial_says_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "PROBE_TIMEOUT", 0.2)
     with pytest.raises(InvalidInputError, match=r"within 0\.2 s"), Window("faces"):
         pass
+
+
+@linux
+def test_pyav_before_opencv_is_refused_not_hung(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for folder in ("av", "av.libs"):
+        (tmp_path / folder).mkdir()
+    stand_in = types.ModuleType("av")
+    stand_in.__file__ = str(tmp_path / "av" / "__init__.py")
+    monkeypatch.setattr(sys, "modules", {"av": stand_in, "cv2": cv2})
+    window._check_order()  # a PyAV that was built on this machine does no harm
+    (tmp_path / "av.libs" / "libxcb-1.so").touch()
+    with pytest.raises(InvalidInputError, match="import cv2 before import av"):
+        window._check_order()
+    monkeypatch.setattr(sys, "modules", {"cv2": cv2, "av": stand_in})
+    window._check_order()
 
 
 class Screen:
