@@ -6,7 +6,7 @@ random people and expressions, and that of a Gaussian process (Luethi et al., Ga
 Morphable Models, PAMI 2018), which lets the head differ smoothly in ways that nobody shaped, with
 brows, nose and mouth that sit higher or lower.
 
-    python benchmarks/make_head_model.py [--write] [--modes 32] [--people 4000]
+    python benchmarks/make_head_model.py [--write] [--modes 32] [--people 2000]
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def freedom(mean: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def head_table(
-    n_modes: int = 32, n_people: int = 4000, modes: list[int] | None = None, free: bool = True
+    n_modes: int = 32, n_people: int = 2000, modes: list[int] | None = None, free: bool = True
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return mean (51, 3), modes (n_modes, 51, 3), and the share of variance that they hold.
 
@@ -151,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     parser.add_argument("--modes", type=int, default=32)
-    parser.add_argument("--people", type=int, default=4000)
+    parser.add_argument("--people", type=int, default=2000)
     arguments = parser.parse_args()
     mean, modes, share = head_table(arguments.modes, arguments.people)
     left = np.sqrt((1 / share - 1) * (modes**2).sum() / 153)

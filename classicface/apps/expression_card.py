@@ -85,7 +85,7 @@ def cross_validate_expression(
         folds, shuffle=True, random_state=random_state
     )
     guessed = np.empty_like(texts)
-    for train, test in splitter.split(features, texts, groups):
+    for train, test in splitter.split(features, texts, None if people is None else groups):
         model = ExpressionClassifier(C).fit_features(features[train], texts[train], scheme)
         guessed[test] = np.array(model.labels_)[model.proba_of(features[test]).argmax(axis=1)]
     confusion = np.array(

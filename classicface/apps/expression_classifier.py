@@ -75,7 +75,9 @@ def check_labels(
         raise InvalidInputError(f"all labels are {names.tolist()}; there must be two at least")
     if len(names) > MOST_LABELS:
         raise InvalidInputError(f"{len(names)} different labels; at most {MOST_LABELS} are taken")
-    few = [f"{name!r} {count}" for name, count in zip(names, counts, strict=True) if count < least]
+    few = [
+        f"{str(name)!r} {count}" for name, count in zip(names, counts, strict=True) if count < least
+    ]
     if few:
         raise InvalidInputError(
             f"too few faces to learn from: {', '.join(few)}; a label needs {least} at"
@@ -125,7 +127,7 @@ class ExpressionClassifier:
         if points.ndim != 3:
             raise InvalidInputError(f"landmarks have shape {points.shape}; expected several faces")
         check_labels(labels, len(points))
-        features = np.stack([self._features(face, scheme, i) for i, face in enumerate(points)])
+        features = np.stack([_features(face, scheme, None, i) for i, face in enumerate(points)])
         return self.fit_features(features, labels, inner_points(points[:1], scheme, "this")[1])
 
     def fit_features(
@@ -139,7 +141,7 @@ class ExpressionClassifier:
         mean, spread = features.mean(axis=0), features.std(axis=0)
         # What never differed tells nothing.
         scale = np.where(spread > 1e-9, 1.0 / np.maximum(spread, 1e-9), 0.0)
-        model = LogisticRegression(C=self.C, class_weight="balanced", max_iter=5000)
+        model = LogisticRegression(C=self.C, class_weight="balanced", max_iter=2000)
         model.fit((features - mean) * scale, texts)
         weights, bias = model.coef_, model.intercept_
         if len(weights) == 1:  # two labels: the first has the weights 0
@@ -169,7 +171,9 @@ class ExpressionClassifier:
         self._check_fitted()
         points = check_landmarks(landmarks, allow_missing=False)
         faces = points[None] if points.ndim == 2 else points
-        features = np.array([self._features(face, scheme, i) for i, face in enumerate(faces)])
+        features = np.array(
+            [_features(face, scheme, self.scheme_, i) for i, face in enumerate(faces)]
+        )
         proba = self.proba_of(features.reshape(len(faces), len(self._mean)))
         return proba[0] if points.ndim == 2 else proba
 
@@ -177,7 +181,8 @@ class ExpressionClassifier:
         self, landmarks: ArrayLike, scheme: LandmarkScheme | str = "ibug68"
     ) -> NDArray[np.str_]:
         """Return the likeliest label of each face, shape () or (n,); see `predict_proba`."""
-        return np.array(self.labels_)[self.predict_proba(landmarks, scheme).argmax(axis=-1)]
+        best = self.predict_proba(landmarks, scheme).argmax(axis=-1)
+        return np.array(self.labels_)[best]
 
     def proba_of(self, features: Floats) -> Floats:
         """Return the probability of each label, (n, n_labels), for features (n, n_features)."""
@@ -252,24 +257,24 @@ class ExpressionClassifier:
         model._weights, model._bias = tensors["weights"], tensors["bias"]
         return model
 
-    def _features(
-        self, landmarks: NDArray[np.float32], scheme: LandmarkScheme | str, place: int
-    ) -> Floats:
-        """Return the features of one face, by the points that were learnt."""
-        learnt = getattr(self, "scheme_", None)
-        if learnt == "ibug49":
-            landmarks, scheme = _to_49(landmarks, scheme)
-        try:
-            features = expression_features(landmarks, scheme)
-        except InvalidInputError as error:
-            raise InvalidInputError(f"face {place}: {error}") from None
-        if learnt is not None and len(features) != _N_FEATURES[learnt]:
-            raise InvalidInputError(f"the model was trained with the points of {learnt}")
-        return features
-
     def _check_fitted(self) -> None:
         if not hasattr(self, "labels_"):
             raise NotFittedError("the ExpressionClassifier is not fitted; call fit first")
+
+
+def _features(
+    landmarks: NDArray[np.float32], scheme: LandmarkScheme | str, learnt: str | None, place: int
+) -> Floats:
+    """Return the features of one face, by the points that were learnt, if any were."""
+    try:
+        if learnt == "ibug49":
+            landmarks, scheme = _to_49(landmarks, scheme)
+        features = expression_features(landmarks, scheme)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"face {place}: {error}") from None
+    if learnt is not None and len(features) != _N_FEATURES[learnt]:
+        raise InvalidInputError(f"the model was trained with the points of {learnt}")
+    return features
 
 
 def _to_49(

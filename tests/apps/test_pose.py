@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from classicface import load_dataset
 from classicface.apps import _pose_kernels as kernels
 from classicface.apps.head import head_model
 from classicface.apps.pose import NEARNESS, NEARNESS_DEVIATION, PinholeCamera, head_pose
 from classicface.apps.rotations import angle_deviations, rotation_angles, rotation_matrix
+from classicface.data.pts import read_pts
 from classicface.data.synthetic import FaceParameters, random_face
 from classicface.data.synthetic._head import PIVOT, rotation
 from classicface.data.synthetic._render import pose_face
@@ -225,7 +225,8 @@ def test_the_same_points_give_the_same_pose_and_stay_as_they_were() -> None:
 
 
 def test_real_faces_without_true_angles(data_dir: Path) -> None:
-    faces = load_dataset(data_dir / "300w" / "helen" / "testset").landmarks[::4]
+    files = sorted((data_dir / "300w" / "helen" / "testset").glob("*.pts"))[::4]
+    faces = [read_pts(path) for path in files]
     mirror = list(SCHEMES["ibug68"].mirror)
     poses = [head_pose(points, "ibug68") for points in faces]
     other = [head_pose(points[mirror] * [-1, 1], "ibug68") for points in faces]
