@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jitter_films import BLINKS, RATES, Sequence, face_size, read_pictures, record
+from jitter_films import BLINKS, NOISES, RATES, Sequence, face_size, read_pictures, record
 from matplotlib.figure import Figure
 
 import classicface
@@ -196,6 +196,9 @@ def print_rates(results: dict[int, Result]) -> None:
     for kind in next(iter(results.values())).lags:
         late = [(r.lags[kind], 1e3 * r.lags[kind] / rate) for rate, r in results.items()]
         print(f"| {kind} | " + " | ".join(f"{f:.2f} ({ms:.0f} ms)" for f, ms in late) + " |")
+    for i, noise in enumerate(NOISES):
+        found = [f"{result.jitter[i]:.2f} %" for result in results.values()]
+        print(f"| jitter, noise {noise} | " + " | ".join(found) + " |")
     for name in ("blink", "mouth"):
         both = [getattr(result, name) for result in results.values()]
         print(

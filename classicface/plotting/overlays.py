@@ -217,6 +217,8 @@ def draw_pose(
         Arrays of other shapes, or a matrix that is no rotation.
     """
     turns = np.asarray(rotation, np.float64)
+    if turns.size == 0:
+        return _to_rgb(image)
     turns = turns[None] if turns.ndim == 2 else turns
     if turns.ndim != 3 or turns.shape[1:] != (3, 3):
         raise InvalidInputError(f"rotation has shape {turns.shape}; expected (3, 3) or (n, 3, 3)")
@@ -226,8 +228,6 @@ def draw_pose(
         raise InvalidInputError(
             "a matrix is no rotation: its columns are not orthonormal, or it mirrors"
         )
-    if len(turns) == 0:
-        return _to_rgb(image)
     starts = check_landmarks(np.atleast_2d(np.asarray(origin, np.float32)), allow_missing=False)
     lengths = np.atleast_1d(np.asarray(length, np.float64))
     lengths = np.broadcast_to(lengths, len(turns)) if len(lengths) == 1 else lengths
