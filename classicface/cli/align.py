@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from classicface.cli import common
@@ -18,11 +19,9 @@ from classicface.cli.predict import find_pictures
 from classicface.exceptions import DataFormatError, InvalidInputError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from classicface.detect import Detector
-    from classicface.predictor import LandmarkPredictor
+    from classicface.landmarker import Landmarker
 
 __all__ = ["Template", "command"]
 
@@ -47,8 +46,7 @@ class _Chips:
 
     Parameters
     ----------
-    predictor : LandmarkPredictor
-    detector : Detector
+    landmarker : Landmarker
     template : Template
     size : int, optional
     margin : float
@@ -56,8 +54,7 @@ class _Chips:
         Where the chips go.
     """
 
-    predictor: LandmarkPredictor
-    detector: Detector
+    landmarker: Landmarker
     template: Template
     size: int | None
     margin: float
@@ -84,13 +81,12 @@ class _Chips:
         from classicface.image.io import read_image, write_image
 
         picture = read_image(path, mode="rgb")
-        found = self.detector(picture)
-        landmarks = self.predictor.predict(picture, found.boxes)
+        found = self.landmarker.detect(picture)
         faces, faults = [], []
         for i in range(len(found)):
             name = _free_name(stem, i, taken)
             try:
-                pixels, transform, measured = self._cut(picture, landmarks[i])
+                pixels, transform, measured = self._cut(picture, found.landmarks[i])
             except InvalidInputError as error:
                 faults.append(f"face {i + 1}: {error}")
                 continue
@@ -100,10 +96,11 @@ class _Chips:
                     "chip": f"{name}.png",
                     "face": i + 1,
                     "score": round(float(found.scores[i]), 3),
+                    "fit": None if np.isnan(found.fits[i]) else round(float(found.fits[i]), 3),
                     "box": _rounded(found.boxes[i], 3),
                     "transform": _rounded(transform, 9),
                     self.measure: round(measured, 3),
-                    "landmarks": _rounded(landmarks[i], 3),
+                    "landmarks": _rounded(found.landmarks[i], 3),
                 }
             )
         height, width = picture.shape[:2]
@@ -116,7 +113,7 @@ class _Chips:
         """Return a face's chip, its transform, and its `measure`."""
         from classicface.apps.align import align_face, frontalize
 
-        scheme, template = self.predictor.scheme_, _NAMES.get(self.template, self.template.value)
+        scheme, template = self.landmarker.scheme, _NAMES.get(self.template, self.template.value)
         if self.template is Template.frontal:
             face = frontalize(picture, points, scheme, template, size=self.size, margin=self.margin)
             return face.pixels, face.transform, face.shown
@@ -168,8 +165,7 @@ def command(
     from classicface.apps.align import check_alignment
     from classicface.cli import faces
     from classicface.cli.progress import ProgressBar
-    from classicface.detect import get_detector
-    from classicface.registry import load
+    from classicface.landmarker import Landmarker
 
     paths = find_pictures(pictures)
     for path in (table, document):
@@ -177,10 +173,9 @@ def command(
             common.check_writable(path)
     stems = faces.unique_stems(paths)
     taken = set(stems.values())
-    predictor = load(model)
-    check_alignment(predictor.scheme_, _NAMES.get(template, template.value), size, margin)
-    folder = common.make_folder(output)
-    chips = _Chips(predictor, get_detector(detector), template, size, margin, folder)
+    landmarker = Landmarker(model, detector)
+    check_alignment(landmarker.scheme, _NAMES.get(template, template.value), size, margin)
+    chips = _Chips(landmarker, template, size, margin, common.make_folder(output))
 
     def work(path: Path) -> dict[str, Any] | DataFormatError:
         try:
@@ -208,7 +203,7 @@ def command(
     if table is not None:
         common.write_output(_table_text(entries, chips.measure), table)
     if document is not None:
-        about = {"model": model, "scheme": predictor.scheme_.name, "template": template.value}
+        about = {"model": model, "scheme": landmarker.scheme.name, "template": template.value}
         common.write_output(_json_text(about, entries), document)
     return 0 if len(entries) == len(paths) else 1
 
@@ -229,11 +224,11 @@ def _table_text(entries: Sequence[dict[str, Any]], measure: str) -> str:
     """Return the CSV table: one face a row."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    numbers = ("score", "x0", "y0", "x1", "y1", "a", "b", "tx", "ty", measure)
+    numbers = ("score", "fit", "x0", "y0", "x1", "y1", "a", "b", "tx", "ty", measure)
     writer.writerow(["chip", "picture", "face", *numbers])
     for entry in entries:
         for face in entry["faces"]:
-            row = [face["score"], *face["box"], *face["transform"], face[measure]]
+            row = [face["score"], face["fit"], *face["box"], *face["transform"], face[measure]]
             writer.writerow([face["chip"], entry["picture"], face["face"], *row])
     return stream.getvalue()
 

@@ -11,6 +11,7 @@ import typer
 
 from classicface import __version__
 from classicface.cli import (
+    align,
     compare,
     convert,
     demo,
@@ -43,7 +44,19 @@ for _module in (train_chain, train_shape):
 for _command in (train_network.cnn, train_network.heatmap):
     train.app.command(_command.__name__, help=help_text(_command))(_command)
 app.add_typer(train.app, name="train")
-for _module in (evaluate, compare, predict, track, models, show, validate, convert, export, demo):
+for _module in (
+    evaluate,
+    compare,
+    predict,
+    track,
+    align,
+    models,
+    show,
+    validate,
+    convert,
+    export,
+    demo,
+):
     _name = _module.__name__.rpartition(".")[2]
     app.command(_name, help=help_text(_module.command))(_module.command)
 
