@@ -8,6 +8,7 @@ takes on a face of 200 pixels (the longer side of its landmark box), on one thre
 
     python benchmarks/bench_makeup.py ert68 best68
 """
+# ruff: noqa: E402
 
 from __future__ import annotations
 
@@ -111,7 +112,7 @@ def speed() -> None:
     evening = LOOKS["evening"]
     kinds = {kind: Makeup(**{kind: getattr(evening, kind)}) for kind in evening.kinds}
     print(f"\nA face of 200 px in a picture of {picture.shape[1]} x {picture.shape[0]}:\n")
-    print("| layer | median | fastest | canvas |\n| --- | ---: | ---: | ---: |")
+    print("| layer | median | fastest | pixels |\n| --- | ---: | ---: | ---: |")
     for name, makeup in {**kinds, "all": evening}.items():
         times = []
         for _ in range(60):
@@ -120,7 +121,7 @@ def speed() -> None:
             times.append(1e3 * (time.perf_counter() - start))
         masks = makeup_masks(picture, points, makeup, "ibug68")
         pixels = sum(int((mask > 0.004).sum()) for mask in masks.values())
-        print(f"| {name} | {np.median(times):.1f} ms | {min(times):.1f} ms | {pixels} px |")
+        print(f"| {name} | {np.median(times):.1f} ms | {min(times):.1f} ms | {pixels} |")
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ def main(folder: str = ".") -> None:
     picture = astronaut()
     faces = Landmarker().detect(picture)
     low, high = faces.landmarks[0].min(axis=0), faces.landmarks[0].max(axis=0)
-    x0, y0 = (low - [22, 36]).astype(int)
-    x1, y1 = (high + [22, 14]).astype(int)
+    x0, y0 = (low - np.array([22, 36])).astype(int)
+    x1, y1 = (high + np.array([22, 14])).astype(int)
 
     def made_up(makeup: Makeup) -> np.ndarray:
         painted = apply_makeup(picture, faces.landmarks, makeup, faces.scheme)

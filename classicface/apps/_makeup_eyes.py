@@ -89,8 +89,9 @@ def brows(canvas: Canvas, paint: Paint) -> list[Layer]:
         window = canvas.around(line, 0.35)
         if window is None:
             continue
-        # The band is wide in the middle of a brow and narrow at its ends, where the temple's hair is.
-        half = 0.06 * canvas.unit * np.sin(np.linspace(0.1, np.pi - 0.1, len(line)))
+        # Wide in the middle of a brow, narrow at its ends, where the hair of the temple is near.
+        wave = np.sin(np.linspace(0.1, np.pi - 0.1, len(line)))
+        half = (0.06 * canvas.unit * wave).astype(np.float32)
         away = canvas.distance(line, window, 0.3, widths=half)
         lightness = np.ascontiguousarray(canvas.lab[window][:, :, 0])
         lightness = cv2.GaussianBlur(lightness, (0, 0), max(0.4, 0.008 * canvas.unit))

@@ -264,11 +264,9 @@ def paint(weights, scale, left, top, ink, area, picture):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _between(field, j, i, fy, fx, k):
-    """Read channel k of a field between its pixels."""
-    upper = field[j, i, k] + fx * (field[j, i + 1, k] - field[j, i, k])
-    lower = field[j + 1, i, k] + fx * (field[j + 1, i + 1, k] - field[j + 1, i, k])
-    return upper + fy * (lower - upper)
+def _between(line, i, fx, k):
+    """Read channel k of a row between two of its places."""
+    return line[i, k] + fx * (line[i + 1, k] - line[i, k])
 
 
 @njit(cache=True, nogil=True)
@@ -282,19 +280,22 @@ def smooth(field, scale, left, top, area, picture):
     weights of `paint` are. area: as there. picture: (H, W, 3) uint8, changed in place.
     """
     height, width = area[3], area[2]
+    line = np.empty((field.shape[1], 7), np.float32)
     for y in range(height):
         j, fy = _cell(scale * (y + 0.5) - 0.5 - top, field.shape[0])
+        for i in range(len(line)):  # the field under this row of pixels
+            for k in range(7):
+                line[i, k] = field[j, i, k] + fy * (field[j + 1, i, k] - field[j, i, k])
         for x in range(width):
-            i, fx = _cell(scale * (x + 0.5) - 0.5 - left, field.shape[1])
-            w = _between(field, j, i, fy, fx, 6)
+            i, fx = _cell(scale * (x + 0.5) - 0.5 - left, len(line))
+            w = _between(line, i, fx, 6)
             if w < np.float32(0.004):
                 continue
             pixel = picture[area[1] + y, area[0] + x]
             lightness, a, b = _lab(pixel[0], pixel[1], pixel[2])
-            slope, offset = _between(field, j, i, fy, fx, 0), _between(field, j, i, fy, fx, 3)
-            change = slope * lightness + offset - lightness
+            change = _between(line, i, fx, 0) * lightness + _between(line, i, fx, 3) - lightness
             size = change * np.float32(0.4)
             change *= _ONE - np.float32(0.55) / (_ONE + size * size)
-            da = (_between(field, j, i, fy, fx, 1) - _ONE) * a + _between(field, j, i, fy, fx, 4)
-            db = (_between(field, j, i, fy, fx, 2) - _ONE) * b + _between(field, j, i, fy, fx, 5)
+            da = (_between(line, i, fx, 1) - _ONE) * a + _between(line, i, fx, 4)
+            db = (_between(line, i, fx, 2) - _ONE) * b + _between(line, i, fx, 5)
             _store(lightness + w * change, a + w * da, b + w * db, pixel)

@@ -18,8 +18,9 @@ Tone = NDArray[np.float64]
 INNER_ERROR, OUTER_ERROR = 0.075, 0.045
 
 #: Skin and lips near their edge may look the same, so colour moves the outer edge outward by no
-#: more than this share of the error; and what looks like lips within the mouth may be the tongue.
-_OUTWARD, _ALIKE = 0.5, 0.3
+#: more than this share of the error; what looks like lips within the mouth may be the tongue, and
+#: what is dark may be a shadow on the lips.
+_OUTWARD, _ALIKE, _DARK = 0.5, 0.1, 0.5
 
 #: The half width of the soft edges of lips, in units.
 EDGE = 0.018
@@ -106,7 +107,7 @@ def _mouth(lab: Floats, gap: Floats, tone: Tone, unit: float, edge: float) -> Fl
     # A shut mouth has a dark line too; it counts as a gap only where the points leave one.
     ajar = float(ramp(np.float32(gap.max(initial=0.0)), 0.012 * unit, 0.03 * unit))
     dark = np.float32(ajar) * (1.0 - ramp(lightness / np.float32(max(tone[0], 1.0)), 0.45, 0.7))
-    away = np.maximum(teeth, dark)
+    away = np.maximum(teeth, np.float32(_DARK) * dark)
     off = (lab - tone[:3].astype(np.float32)) / (tone[3:] + _LEAST_SPREAD).astype(np.float32)
     alike = 1.0 - ramp(np.sqrt((off * off).sum(axis=2)), 1.2, 2.6)
     evidence = away - np.float32(_ALIKE) * alike * (1.0 - away)

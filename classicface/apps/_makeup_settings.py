@@ -11,6 +11,9 @@ from classicface.validation import check_number
 
 __all__ = ["LOOKS", "NEEDS", "Makeup"]
 
+#: What a paint may be given as; a `Makeup` keeps it as a `Paint`.
+PaintLike = Paint | str | tuple[Any, ...] | None
+
 _EYES = ("right_eye", "left_eye")
 _BROWS = ("right_brow", "left_brow")
 #: The parts of a face that each kind of make-up needs, and how it is called in a message.
@@ -51,11 +54,11 @@ class Makeup:
     Paint(color=(160, 16, 48), strength=0.8)
     """
 
-    lipstick: Paint | None = None
-    blush: Paint | None = None
-    eyeshadow: Paint | None = None
-    liner: Paint | None = None
-    brows: Paint | None = None
+    lipstick: PaintLike = None
+    blush: PaintLike = None
+    eyeshadow: PaintLike = None
+    liner: PaintLike = None
+    brows: PaintLike = None
     smooth: float = 0.0
     gloss: float = 0.0
 

@@ -57,12 +57,12 @@ def _between_lips(points: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
 def test_colours() -> None:
     expected = Paint((160, 16, 48), 0.8)
     for given_as in ("#a01030:0.8", ("#a01030", 0.8), [(160, 16, 48), 0.8], expected):
-        assert Makeup(lipstick=given_as).lipstick == expected  # type: ignore[arg-type]
+        assert Makeup(lipstick=given_as).lipstick == expected
     assert Paint.of(" Crimson ").color == (220, 20, 60)
     assert Paint.of(" Crimson ").strength == 0.7
     assert Paint.of((1, 2, 3)).color == (1, 2, 3)
     assert Makeup().kinds == ()
-    assert Makeup(lipstick="red:0", smooth=0.0).kinds == ()  # type: ignore[arg-type]
+    assert Makeup(lipstick="red:0", smooth=0.0).kinds == ()
     assert LOOKS["evening"].kinds == ("smooth", "blush", "eyeshadow", "brows", "liner", "lipstick")
 
 
@@ -96,9 +96,7 @@ def test_what_is_no_share(value: Any) -> None:
 
 def test_strength_zero_is_the_identity() -> None:
     picture, points = _draw(mouth_open=0.5)
-    nothing = Makeup(
-        **{kind: ((9, 9, 9), 0.0) if kind != "smooth" else 0.0 for kind in KINDS}  # type: ignore[arg-type]
-    )
+    nothing = Makeup(**{kind: ((9, 9, 9), 0.0) if kind != "smooth" else 0.0 for kind in KINDS})
     result = apply_makeup(picture, points, nothing, "ibug68")
     np.testing.assert_array_equal(result, picture)
     assert result is not picture
@@ -223,7 +221,7 @@ def test_smoothing_lowers_noise_but_keeps_some_and_keeps_edges() -> None:
 def test_brows_are_coloured_only_where_hairs_are() -> None:
     picture, points = _draw(brow_density=1.0)
     bald, _ = _draw(brow_density=0.0)
-    makeup = Makeup(brows=("#0000ff", 1.0))  # type: ignore[arg-type]
+    makeup = Makeup(brows=("#0000ff", 1.0))
     hairy = makeup_masks(picture, points, makeup, "ibug68")["brows"].sum()
     # No bar is painted where a scheme puts a brow but the picture shows none.
     assert makeup_masks(bald, points, makeup, "ibug68")["brows"].sum() < 0.35 * hairy
@@ -404,7 +402,7 @@ class TestMovingMakeup:
     def test_flicker_is_less(self) -> None:
         picture, points = _draw(mouth_open=0.3)
         rng = np.random.default_rng(0)
-        makeup = Makeup(lipstick=("#400818", 1.0))  # type: ignore[arg-type]
+        makeup = Makeup(lipstick=("#400818", 1.0))
         paint = MovingMakeup(makeup, "ibug68", memory=0.5)
         lips, _ = _between_lips(points, picture.shape)
         steady, single, wanted = [], [], []
@@ -444,7 +442,7 @@ class TestMovingMakeup:
         with pytest.raises(InvalidInputError, match="time"):
             paint(picture, points[None], [1], float("nan"))
         with pytest.raises(InvalidInputError, match="expected a Makeup"):
-            MovingMakeup("evening", "ibug68")  # type: ignore[arg-type]
+            MovingMakeup("evening", "ibug68")
 
 
 def test_masks_are_of_one_face() -> None:

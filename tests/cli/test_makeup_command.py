@@ -82,7 +82,7 @@ def test_a_picture(run: Run, picture: Path, tmp_path: Path, drawn: tuple[Any, An
     output = tmp_path / "out.png"
     status, text = run(picture, "--lipstick", "#a01030:0.8", "--smooth", 0.3, "-o", output)
     assert (status, text) == (0, "classicface: wrote 1 picture\n")
-    expected = apply_makeup(*drawn, Makeup(lipstick="#a01030:0.8", smooth=0.3), "ibug68")  # type: ignore[arg-type]
+    expected = apply_makeup(*drawn, Makeup(lipstick="#a01030:0.8", smooth=0.3), "ibug68")
     np.testing.assert_array_equal(read_image(output, "rgb"), expected)
 
 
