@@ -139,11 +139,14 @@ def _segments(lines: Sequence[tuple[tuple[int, ...], bool]]) -> NDArray[np.int64
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _draw_box(picture: Picture, corners: NDArray[np.float64], color: Color) -> None:
+def _draw_box(
+    picture: Picture, corners: NDArray[np.float64], color: Color, least: float = 1.0
+) -> None:
+    """Draw a rectangle with lines of at least so many pixels."""
     import cv2
 
     side = float((corners[1] - corners[0]).max())
-    width = max(1, round(0.006 * side))
+    width = round(max(least, 0.006 * side))
     for ink, thickness in ((_OUTLINE, width + 2), (color, width)):
         low, high = _fixed(corners).tolist()
         cv2.rectangle(picture, low, high, ink, thickness, cv2.LINE_AA, _SHIFT)

@@ -95,7 +95,7 @@ def draw_boxes(
     colors = _colors(ids, len(rectangles))
     texts = _texts(labels, len(rectangles))
     for box, color in zip(rectangles, colors, strict=True):
-        _draw_box(picture, box.reshape(2, 2).astype(np.float64), color)
+        _draw_box(picture, box.reshape(2, 2).astype(np.float64), color, _least(picture))
     _draw_labels(picture, rectangles, texts, colors)
     return picture
 
@@ -156,7 +156,8 @@ def draw_tracks(
         _draw_trail(picture, check_landmarks(places), identity_color(identity))
     for i, (face, color) in enumerate(zip(points, colors, strict=True)):
         if rectangles is not None:
-            _draw_box(picture, rectangles[i].reshape(2, 2).astype(np.float64), color)
+            corners = rectangles[i].reshape(2, 2).astype(np.float64)
+            _draw_box(picture, corners, color, _least(picture))
         _draw_face(picture, face.astype(np.float64), segments, color, False)
     seen = np.asarray(~np.isnan(points[..., 0]).all(axis=1))
     if rectangles is None:
@@ -183,6 +184,11 @@ def _texts(labels: Sequence[str] | None, n: int) -> list[str]:
     if isinstance(labels, str) or len(labels) != n:
         raise InvalidInputError(f"labels are {labels!r}; expected {n} texts, one a face")
     return [str(label) for label in labels]
+
+
+def _least(picture: Picture) -> float:
+    """Return the least width of a line, so that it is seen when a large picture is shown small."""
+    return max(1.0, max(picture.shape[:2]) / 1000)
 
 
 def _draw_trail(picture: Picture, places: NDArray[np.float32], color: Color) -> None:
