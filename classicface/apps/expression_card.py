@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -153,4 +154,5 @@ def card_text(card: dict[str, Any]) -> str:
         precision = "never told" if told is None else f"{100 * told:.0f} %"
         recall = f"{100 * card['recall'][i]:.0f} %"
         lines.append(f"{label:<{width}}  {card['pictures'][i]:>8}  {precision:>9}  {recall:>6}")
-    return "\n".join([*lines, "", *card["limits"]])
+    limits = [textwrap.fill(str(limit), 96) for limit in card["limits"]]
+    return "\n".join([*lines, "", *limits])
