@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from verifier_samples import Sample, eye_distance
+from verifier_faces import eye_distance
 
 from classicface import PointDistributionModel
+from classicface.landmarker._verifier_kernels import LEAK
 from classicface.landmarker.description import FaceDescriber
 from classicface.persistence import write_model
-
-GRID = 6
 
 
 def make_describer(
@@ -24,13 +22,10 @@ def make_describer(
     mean = model.mean * scale
     mean += (size - 1) / 2 - (mean.min(axis=0) + mean.max(axis=0)) / 2
     mean[:, 1] += 0.02 * size  # the forehead shows less than the chin
-    line = (np.arange(GRID) + 0.5) * size / GRID - 0.5
-    grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
     offsets = np.array([(x, y) for y in (-offset, offset) for x in (-offset, offset)])
     return FaceDescriber(
         size,
         mean.astype(np.float32),
-        grid.astype(np.float32),
         offsets.astype(np.float32),
         model.components.astype(np.float32),
         (model.variances * scale**2).astype(np.float32),
@@ -38,28 +33,15 @@ def make_describer(
     )
 
 
-def describe(describer: FaceDescriber, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the features of samples in half precision, and which of them can be described."""
-    features = np.zeros((len(samples), describer.n_features), np.float16)
-    valid = np.zeros(len(samples), bool)
-    for i, sample in enumerate(samples):
-        found = describer.describe(sample.image, np.ascontiguousarray(sample.points, np.float32))
-        if found is not None:
-            features[i], valid[i] = found.features, True
-    return features, valid
-
-
-def targets(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+def targets(errors: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return what the network should say, in [0, 1], and which samples say something clear.
 
-    1 up to an error of 0.06, 0 from 0.14 on, and a line between; 0 where half the face is hidden.
-    Where less, but much of it is hidden, nothing is clear.
+    It falls smoothly with the error: 0.97 at 0.04, 1/2 at 0.1, 0.06 at 0.2. It is 0 where half the
+    face is hidden; where less, but much of it is hidden, nothing is clear.
     """
-    errors = np.array([sample.error for sample in samples])
-    visible = np.array([sample.visible for sample in samples])
-    wanted = np.clip((0.14 - np.nan_to_num(errors, nan=9.0)) / 0.08, 0.0, 1.0)
+    wanted = 1 / (1 + (np.nan_to_num(errors, nan=9.0) / 0.1) ** 4)
     wanted[visible < 0.5] = 0.0
-    clear = (visible < 0.5) | (visible > 0.8) | (wanted == 0)
+    clear = (visible < 0.5) | (visible > 0.8) | (errors > 0.2)
     return wanted.astype(np.float32), clear
 
 
@@ -67,8 +49,12 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
+def leaky(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, LEAK * x)
+
+
 class Network:
-    """One hidden layer of rectifiers, a sigmoid; cross-entropy, Adam (Kingma and Ba, ICLR 2015)."""
+    """One hidden layer of leaky rectifiers; cross-entropy, Adam (Kingma and Ba, ICLR 2015)."""
 
     def __init__(self, n_inputs: int, hidden: int, rng: np.random.Generator) -> None:
         scale = np.sqrt(2 / n_inputs)
@@ -83,7 +69,7 @@ class Network:
         """Return the output before the sigmoid."""
         w, b, v, c = self.p
         out = [
-            np.maximum(x[i : i + 4096].astype(np.float32) @ w + b, 0) @ v + c
+            leaky(x[i : i + 4096].astype(np.float32) @ w + b) @ v + c
             for i in range(0, len(x), 4096)
         ]
         return np.concatenate(out)
@@ -92,7 +78,6 @@ class Network:
         self,
         x: np.ndarray,
         y: np.ndarray,
-        weights: np.ndarray,
         rng: np.random.Generator,
         *,
         epochs: int = 12,
@@ -101,7 +86,7 @@ class Network:
         dropout: float = 0.1,
         batch: int = 256,
     ) -> Network:
-        """Train on features (n, F), wanted outputs and weights (n,)."""
+        """Train on features (n, F) and wanted outputs (n,)."""
         m = [np.zeros_like(p) for p in self.p]
         s = [np.zeros_like(p) for p in self.p]
         steps, t = epochs * (len(x) // batch), 0
@@ -114,9 +99,9 @@ class Network:
                     xb *= (rng.random(xb.shape, np.float32) > dropout) / np.float32(1 - dropout)
                 w, _, v, _ = self.p
                 z = xb @ w + self.p[1]
-                h = np.maximum(z, 0)
-                d = (sigmoid(h @ v + self.p[3]) - y[rows]) * weights[rows] / batch
-                dh = np.where(z > 0, d[:, None] * v, 0).astype(np.float32)
+                h = leaky(z)
+                d = (sigmoid(h @ v + self.p[3]) - y[rows]) / batch
+                dh = (np.where(z > 0, 1, LEAK) * d[:, None] * v).astype(np.float32)
                 gradients = [xb.T @ dh, dh.sum(axis=0), h.T @ d, d.sum(keepdims=True)]
                 t += 1
                 now = rate * 0.5 * (1 + np.cos(np.pi * t / steps))
@@ -137,26 +122,29 @@ def coarse(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(matrix / scales[:, None]).astype(np.int8), scales
 
 
-def learn_look(features: np.ndarray, people: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of features, and a projection in which one person's features differ little.
+def learn_look(
+    features: np.ndarray, groups: np.ndarray, principal: int, kept: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean of features, and a projection in which a group's features differ little.
 
-    The first `n` principal components, whitened by the covariance within people (within-class
-    covariance normalisation: Hatch, Kajarekar and Stolcke, Interspeech 2006).
+    Fisher's linear discriminants of the first principal components: they are whitened by the
+    covariance within groups (here, the frames of a video), then those that vary most are kept.
     """
     mean = features.mean(axis=0)
     rest = features - mean
-    _, vectors = np.linalg.eigh(rest.T @ rest)
-    basis = vectors[:, : -n - 1 : -1]
+    basis = np.linalg.eigh(rest.T @ rest)[1][:, : -principal - 1 : -1]
     z = rest @ basis
-    within = np.zeros((n, n))
-    for person in np.unique(people):
-        own = z[people == person]
+    within = np.zeros((principal, principal))
+    for group in np.unique(groups):
+        own = z[groups == group]
         own = own - own.mean(axis=0)
         within += own.T @ own
     within /= len(z)
-    within += 0.1 * np.trace(within) / n * np.eye(n)
+    within += 0.1 * np.trace(within) / principal * np.eye(principal)
     values, directions = np.linalg.eigh(within)
-    return mean, (basis @ (directions / np.sqrt(values))).T
+    whitened = directions / np.sqrt(values)
+    between = np.linalg.eigh(np.cov((z @ whitened).T))[1][:, : -kept - 1 : -1]
+    return mean, (basis @ whitened @ between).T
 
 
 def write_verifier(
@@ -176,7 +164,6 @@ def write_verifier(
     tensors = {
         **{name: array.astype(np.float16) for name, array in half.items()},
         "mean": describer.mean,
-        "grid": describer.grid,
         "offsets": describer.offsets,
         "variances": describer.variances,
         "weights": weights,

@@ -13,6 +13,9 @@ _TWO = np.float32(2.0)
 _THREE = np.float32(3.0)
 _ROOT = np.float32(np.sqrt(2.0))
 
+#: What the units of the network keep of a negative input.
+LEAK = np.float32(0.1)
+
 # How far the smoothing reaches.
 _REACH = 2
 
@@ -189,12 +192,11 @@ def shape_parameters(aligned, mean, components, variances, noise_variance, most,
 
 @njit(cache=True, nogil=True)
 def describe_face(
-    pixels, aligned, mean, grid, offsets, floor, components, variances, noise_variance, most, out
+    pixels, aligned, mean, offsets, floor, components, variances, noise_variance, most, out
 ):
-    """Describe an aligned face: histograms at its points and on a grid, then its shape.
+    """Describe an aligned face: histograms at its points, then its shape.
 
-    Returns the plausibility; see `describe` and `shape_parameters`. out: (F,) float32, where
-    F = (L + G) 8 P + k.
+    Returns the plausibility; see `describe` and `shape_parameters`. out: (8 L P + k,) float32.
     """
     size, width = len(pixels), 8 * len(offsets)
     wide = np.empty((size + 2 * _REACH, size + 2 * _REACH, 8), np.float32)
@@ -202,17 +204,18 @@ def describe_face(
     maps = np.empty((size, size, 8), np.float32)
     split(pixels, wide)
     smooth(wide, total, maps)
-    first, second = len(aligned) * width, (len(aligned) + len(grid)) * width
-    describe(maps, aligned, offsets, floor, out[:first].reshape(-1, width))
-    describe(maps, grid, offsets, floor, out[first:second].reshape(-1, width))
-    return shape_parameters(
-        aligned, mean, components, variances, noise_variance, most, out[second:]
-    )
+    described = out[: len(aligned) * width]
+    describe(maps, aligned, offsets, floor, described.reshape(-1, width))
+    rest = out[len(described) :]
+    return shape_parameters(aligned, mean, components, variances, noise_variance, most, rest)
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def network(inputs, weights, biases, last_weights, last_bias):
-    """Return the output of a network with one hidden layer of rectifiers, before its sigmoid.
+    """Return the output of a network with one hidden layer, before its sigmoid.
+
+    The units are leaky rectifiers (Maas, Hannun and Ng, ICML workshop 2013): what is surely a face
+    still tells how well the points lie.
 
     inputs: (F,) float32; weights: (H, F) float32; biases, last_weights: (H,) float32.
     """
@@ -222,7 +225,8 @@ def network(inputs, weights, biases, last_weights, last_bias):
         total = _ZERO
         for k in range(len(inputs)):
             total += row[k] * inputs[k]
-        result += max(total + biases[unit], _ZERO) * last_weights[unit]
+        total += biases[unit]
+        result += max(total, LEAK * total) * last_weights[unit]
     return result
 
 

@@ -52,8 +52,6 @@ class FaceDescriber:
         The side of the crop, in pixels.
     mean : ndarray of float32, shape (49, 2)
         The mean shape, in pixels of the crop.
-    grid : ndarray of float32, shape (G, 2)
-        Points of the crop that are described beside the landmarks.
     offsets : ndarray of float32, shape (P, 2)
         Where, around a point, histograms are taken.
     components : ndarray of float32, shape (k, 49, 2)
@@ -66,7 +64,6 @@ class FaceDescriber:
 
     size: int
     mean: Floats
-    grid: Floats
     offsets: Floats
     components: Floats
     variances: Floats
@@ -75,8 +72,7 @@ class FaceDescriber:
     @property
     def n_features(self) -> int:
         """The number of features of a face."""
-        described = (len(self.mean) + len(self.grid)) * 8 * len(self.offsets)
-        return described + len(self.variances)
+        return 8 * len(self.mean) * len(self.offsets) + len(self.variances)
 
     def describe(self, grey: NDArray[np.uint8], points: Floats) -> Description | None:
         """Describe one face.
@@ -102,7 +98,6 @@ class FaceDescriber:
             pixels,
             aligned,
             self.mean,
-            self.grid,
             self.offsets,
             _FLOOR,
             self.components,

@@ -2,8 +2,8 @@
 
 A predictor places its points on anything. The verifier looks at the picture under them: the points
 are aligned to a mean shape, the picture with them; histograms of gradient directions around each
-point and on a grid, and the parameters of the shape, go into a small network, which was trained on
-points of several predictors that lie well, badly, and on no face at all. ``docs/fit_score.md`` has
+point, and the parameters of the shape, go into a small network, which was trained on points of
+several predictors that lie well, badly, and on no face at all. ``docs/fit_score.md`` has
 the figures.
 """
 
@@ -199,14 +199,13 @@ def _restore(header: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> FaceVe
     n_points = get_scheme(SCHEME).n_landmarks
     size = check_integer(header["size"], "size", 8, 256)
     mean = _array(tensors, "mean", (n_points, 2), 2.0 * size)
-    grid = _array(tensors, "grid", (None, 2), 2.0 * size)
     offsets = _array(tensors, "offsets", (None, 2), 2.0 * size)
     components = _array(tensors, "components", (None, n_points, 2), 1.0 + 1e-3)
     variances = _array(tensors, "variances", (len(components),), 1e6)
     noise_variance = check_number(header["noise_variance"], "noise_variance", 1e-9)
     if len(components) == 0 or not (variances > 0).all() or np.ptp(mean) < 1:
         raise ValueError("its shape model is none")
-    describer = FaceDescriber(size, mean, grid, offsets, components, variances, noise_variance)
+    describer = FaceDescriber(size, mean, offsets, components, variances, noise_variance)
     n_features = describer.n_features
     weights = _coarse(tensors, "weights", n_features)
     biases = _array(tensors, "biases", (len(weights),))
