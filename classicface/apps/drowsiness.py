@@ -256,6 +256,7 @@ class DrowsinessMonitor:
             baseline,
             self._eyes.closed_level * baseline,
             openness,
+            self._eyes.closing() if baseline == baseline else math.nan,
             self._closures.closed_for(time),
             self._tally.share(),
             self._tally.blink_rate(),

@@ -59,6 +59,8 @@ class DrowsinessState:
         That of the person's open and closed eyes; NaN while unknown.
     openness : float
         0 closed, 1 open as usual, up to 2; NaN where unknown.
+    closing : float
+        The openness below which a closure begins now: lower where the points tremble.
     closed_for : float
         For how many seconds the eyes have been closed.
     perclos : float
@@ -81,6 +83,7 @@ class DrowsinessState:
     baseline: float
     closed_ear: float
     openness: float
+    closing: float
     closed_for: float
     perclos: float
     blink_rate: float

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 #: Colours of the states; told apart by their lightness too.
 STATE_COLORS = {
-    "awake": "#7fc97f",
+    "awake": "#5aae61",
     "tired": "#ffd94d",
     "drowsy": "#f28e2b",
     "asleep": "#b2182b",
@@ -34,6 +34,8 @@ STATE_COLORS = {
 _CLOSURES = {"long closure": "#f28e2b", "microsleep": "#b2182b"}
 _GESTURES = {"yawn": ("#6a3d9a", "Y"), "nod": ("#1f4e8c", "N"), "head down": ("#1f4e8c", "D")}
 
+_NAMES = {"closing": "closing", "shut": "shut (PERCLOS)"}
+
 #: More points than this on a line are not told apart; the lowest and highest of each few are kept.
 MOST_POINTS = 6000
 
@@ -45,8 +47,8 @@ def plot_drowsiness(
     *,
     baseline: ArrayLike | None = None,
     closed: ArrayLike | None = None,
-    closing: float = 0.55,
-    shut: float = 0.2,
+    closing: ArrayLike = 0.55,
+    shut: ArrayLike = 0.2,
     perclos: ArrayLike | None = None,
     perclos_limits: tuple[float, float] = (0.075, 0.15),
     events: Sequence[tuple[str, float, float]] = (),
@@ -64,7 +66,7 @@ def plot_drowsiness(
         Drawn as a band; names without a colour of their own are grey.
     baseline, closed : array-like, shape (n_frames,), optional
         The ratio of open and of closed eyes, between which the thresholds lie.
-    closing, shut : float, default 0.55 and 0.2
+    closing, shut : float or array-like, shape (n_frames,), default 0.55 and 0.2
         Thresholds as openness, between 0 (closed) and 1 (the baseline).
     perclos : array-like, shape (n_frames,), optional
         Share of time, 0 to 1, in a panel of its own.
@@ -97,7 +99,11 @@ def plot_drowsiness(
     low, high = (check_number(value, "perclos_limits", 0.0, 1.0) for value in perclos_limits)
     _check_kinds(events)
     figure, axes = _panels(share is not None)
-    _draw_thresholds(axes[0], moments, levels[0], levels[1], closing, shut)
+    steps = {
+        name: _column(np.broadcast_to(level, n) if np.ndim(level) == 0 else level, name, n)
+        for name, level in (("closing", closing), ("shut", shut))
+    }
+    _draw_thresholds(axes[0], moments, levels[0], levels[1], steps)
     axes[0].plot(*_thinned(moments, ratio), color="#222222", lw=0.8, label="eye aspect ratio")
     top = _top(ratio, levels[0])
     axes[0].set(ylim=(0, top), ylabel="eye aspect ratio")
@@ -152,17 +158,15 @@ def _draw_thresholds(
     times: Floats,
     baseline: Floats | None,
     closed: Floats | None,
-    closing: float,
-    shut: float,
+    levels: dict[str, Floats],
 ) -> None:
     if baseline is None:
         return
     floor = np.zeros_like(baseline) if closed is None else closed
     axes.plot(*_thinned(times, baseline), color="#2c7fb8", lw=1.4, label="baseline (open)")
-    for level, style, name in ((closing, "--", "closing"), (shut, ":", "80 % closed")):
+    for (name, level), style in zip(levels.items(), ("--", ":"), strict=True):
         line = floor + level * (baseline - floor)
-        label = name if abs(level - 0.2) < 1e-9 or name == "closing" else "counts as closed"
-        axes.plot(*_thinned(times, line), color="#2c7fb8", lw=1.2, ls=style, label=label)
+        axes.plot(*_thinned(times, line), color="#2c7fb8", lw=1.2, ls=style, label=_NAMES[name])
 
 
 def _draw_events(axes: Axes, events: Sequence[tuple[str, float, float]], top: float) -> None:
@@ -180,7 +184,7 @@ def _draw_events(axes: Axes, events: Sequence[tuple[str, float, float]], top: fl
     for kind, (color, letter) in _GESTURES.items():
         spans = [(start, end) for name, start, end in events if name == kind]
         for i, (start, end) in enumerate(spans):
-            label = f"{letter}: {kind} ({len(spans)})" if i == 0 else None
+            label = f"{letter}: {kind} ({len(spans)})" if i == 0 else "_"  # not in the legend
             axes.hlines(0.83 * top, start, end, color=color, lw=3.0, label=label)
             axes.text(
                 (start + end) / 2, 0.84 * top, letter, color=color, ha="center", va="bottom",
