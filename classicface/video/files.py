@@ -82,6 +82,9 @@ class FileSource(VideoSource):
             checks += "+explode"
         self._codec.options = {"err_detect": checks, "max_pixels": str(MAX_FRAME_PIXELS)}
 
+        # One for all frames: setting it up costs as much as its work on one of them.
+        self._converter = import_av().video.reformatter.VideoReformatter()
+
         self._even = fps is not None
         self.fps = fps or _rate(stream)
         self._promise = Promise(self._container, stream, 1 / self.fps)
@@ -194,7 +197,8 @@ class FileSource(VideoSource):
         if picture.width * picture.height > MAX_FRAME_PIXELS:
             return None, RESIZED
         try:
-            image = _upright(picture.to_ndarray(format="rgb24"), picture)
+            colours = self._converter.reformat(picture, format="rgb24", threads=1)
+            image = _upright(colours.to_ndarray(), picture)
         except Exception as error:
             return None, f"{UNDECODABLE} ({error})"
         size = (image.shape[1], image.shape[0])

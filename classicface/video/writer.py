@@ -50,7 +50,7 @@ class Target(NamedTuple):
 
 
 _H264 = ("libx264", 8, 48, "crf", {"preset": "veryfast"})
-_VP9 = ("libvpx-vp9", 10, 60, "crf", {"b": "0", "deadline": "realtime", "cpu-used": "6"})
+_VP9 = ("libvpx-vp9", 10, 60, "crf", {"b": "0", "deadline": "realtime", "cpu-used": "8"})
 
 #: By the ending of the name.
 TARGETS = {
