@@ -87,6 +87,7 @@ def draw_text(
     below = picture[y0 : max(y + mask.shape[0], 0), x0 : max(x + mask.shape[1], 0)]
     if below.size:
         cover = mask[y0 - y :, x0 - x :][: below.shape[0], : below.shape[1], None]
+        cover = cover * np.float32(1 / 255)
         mixed = below * (1 - cover) + np.asarray(ink, np.float32) * cover
         below[:] = np.rint(mixed).astype(np.uint8)
 
@@ -126,9 +127,9 @@ def _extent(text: str, size: int) -> tuple[int, int, int, int]:
     return min(0, math.floor(box[0])), max(1, math.ceil(box[2])), ascent, descent
 
 
-@lru_cache(maxsize=512)
-def _mask(text: str, size: int) -> NDArray[np.float32]:
-    """Return how far a text covers each pixel, 0 to 1; of the same height for every text."""
+@lru_cache(maxsize=128)
+def _mask(text: str, size: int) -> NDArray[np.uint8]:
+    """Return how far a text covers each pixel, 0 to 255; of the same height for every text."""
     from PIL import Image, ImageDraw
 
     left, right, ascent, descent = _extent(text, size)
@@ -136,6 +137,4 @@ def _mask(text: str, size: int) -> NDArray[np.float32]:
     with _LOCK:
         place = (-left, ascent)
         ImageDraw.Draw(image).text(place, text, fill=255, font=_font(size), anchor="ls")
-    mask: NDArray[np.float32] = np.asarray(image, np.float32) / np.float32(255)
-    mask.flags.writeable = False
-    return mask
+    return np.array(image, np.uint8)
