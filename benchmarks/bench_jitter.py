@@ -281,7 +281,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     pictures = read_pictures(arguments.data)
     still, moving = record(classicface.load(arguments.model), pictures)
-    print(f"{len(pictures)} still faces, {len(moving[30])} moving ones; {arguments.model}, 30 fps")
+    print(f"{len(moving[30])} sequences of moving faces; {arguments.model}, 30 fps")
     print("Jitter in percent of the face's size, lag in frames.\n")
     results = {name: measure(run, still, moving[30], 30) for name, run in FILTERS.items()}
     print_table(results)
