@@ -17,6 +17,7 @@ MAX_LINES = 330
 MAX_STATEMENT_LINES = 66
 
 HEAVY = (
+    "av",
     "cv2",
     "dlib",
     "matplotlib",

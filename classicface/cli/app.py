@@ -15,8 +15,11 @@ from classicface.cli import (
     compare,
     convert,
     demo,
+    drowsiness,
     evaluate,
     export,
+    expression,
+    makeup,
     models,
     predict,
     show,
@@ -44,12 +47,15 @@ for _module in (train_chain, train_shape):
 for _command in (train_network.cnn, train_network.heatmap):
     train.app.command(_command.__name__, help=help_text(_command))(_command)
 app.add_typer(train.app, name="train")
+app.add_typer(expression.app, name="expression")
 for _module in (
     evaluate,
     compare,
     predict,
     track,
     align,
+    makeup,
+    drowsiness,
     models,
     show,
     validate,

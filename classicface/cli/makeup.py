@@ -68,7 +68,7 @@ def command(
     ] = False,
     model: Annotated[
         str, typer.Option(help="A model file, or the name of a bundled model.")
-    ] = "ert68",
+    ] = "best68",
     detector: Annotated[
         str | None,
         typer.Option(help="Face detector: hog, haar or lbp; by default the best installed."),
