@@ -22,6 +22,11 @@ from classicface.exceptions import (
 if TYPE_CHECKING:
     from classicface import metrics
     from classicface.aam.model import AAMFitter
+    from classicface.apps.align import align_face, align_faces, frontalize
+    from classicface.apps.drowsiness import DrowsinessMonitor
+    from classicface.apps.expression import measure_expression
+    from classicface.apps.makeup import Makeup, apply_makeup
+    from classicface.apps.pose import head_pose
     from classicface.asm.model import ASMFitter
     from classicface.cascade.ert import ERTFitter
     from classicface.chain import ChainFitter
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
         convert_landmarks,
         get_scheme,
     )
+    from classicface.video import VideoWriter, open_video
 
 #: Public name -> the module that holds it.
 _HOMES = {
@@ -54,26 +60,36 @@ _HOMES = {
     "BoxMap": "classicface.shape.boxes",
     "CNNFitter": "classicface.cnn.model",
     "ChainFitter": "classicface.chain",
+    "DrowsinessMonitor": "classicface.apps.drowsiness",
     "ERTFitter": "classicface.cascade.ert",
     "HeatmapFitter": "classicface.cnn.heatmap_model",
     "LandmarkDataset": "classicface.data.dataset",
     "LandmarkPredictor": "classicface.predictor",
     "LandmarkScheme": "classicface.shape.schemes",
     "Landmarker": "classicface.landmarker",
+    "Makeup": "classicface.apps.makeup",
     "PointDistributionModel": "classicface.shape.pdm",
     "SCHEMES": "classicface.shape.schemes",
+    "VideoWriter": "classicface.video",
+    "align_face": "classicface.apps.align",
+    "align_faces": "classicface.apps.align",
+    "apply_makeup": "classicface.apps.makeup",
     "available_detectors": "classicface.detect",
     "calibrate": "classicface.detect",
     "compare": "classicface.evaluation.comparison",
     "convert_landmarks": "classicface.shape.schemes",
     "draw_landmarks": "classicface.plotting",
     "evaluate": "classicface.evaluation.evaluate",
+    "frontalize": "classicface.apps.align",
     "get_detector": "classicface.detect",
     "get_scheme": "classicface.shape.schemes",
+    "head_pose": "classicface.apps.pose",
     "landmark_box": "classicface.shape.boxes",
     "list_images": "classicface.image.io",
     "load": "classicface.registry",
     "load_dataset": "classicface.data.dataset",
+    "measure_expression": "classicface.apps.expression",
+    "open_video": "classicface.video",
     "procrustes_analysis": "classicface.shape.procrustes",
     "read_image": "classicface.image.io",
     "synthetic_faces": "classicface.data.synthetic",
@@ -89,6 +105,7 @@ __all__ = [
     "ChainFitter",
     "ClassicFaceError",
     "DataFormatError",
+    "DrowsinessMonitor",
     "ERTFitter",
     "HeatmapFitter",
     "InvalidInputError",
@@ -96,24 +113,33 @@ __all__ = [
     "LandmarkPredictor",
     "LandmarkScheme",
     "Landmarker",
+    "Makeup",
     "MissingDependencyError",
     "ModelFormatError",
     "NotFittedError",
     "PointDistributionModel",
+    "VideoWriter",
     "__version__",
+    "align_face",
+    "align_faces",
+    "apply_makeup",
     "available_detectors",
     "calibrate",
     "compare",
     "convert_landmarks",
     "draw_landmarks",
     "evaluate",
+    "frontalize",
     "get_detector",
     "get_scheme",
+    "head_pose",
     "landmark_box",
     "list_images",
     "load",
     "load_dataset",
+    "measure_expression",
     "metrics",
+    "open_video",
     "procrustes_analysis",
     "read_image",
     "synthetic_faces",
