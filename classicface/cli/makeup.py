@@ -182,7 +182,8 @@ def _pictures(
             if fault is not None:
                 faults += 1
                 common.say(fault)
-    common.say(f"wrote {common.count(len(paths) - faults, 'picture')}")
+    if faults < len(paths):
+        common.say(f"wrote {common.count(len(paths) - faults, 'picture')}")
     return 0 if faults == 0 else 1
 
 

@@ -155,9 +155,9 @@ def _table(path: Path) -> Iterator[Sink]:
 
 
 def _drawn(frame: Frame, faces: Faces) -> NDArray[np.uint8]:
-    from classicface.plotting import draw_landmarks
+    from classicface.plotting import draw_tracks
 
-    return draw_landmarks(frame.image, faces.landmarks, faces.scheme)
+    return draw_tracks(frame.image, faces.landmarks, faces.ids, faces.scheme)
 
 
 def _note(seen: dict[int, Appearance], frame: Frame, faces: Faces) -> None:
