@@ -22,6 +22,9 @@ CLOSED_QUANTILE = 0.25
 #: Eyes that hover between `closing` and `reopening` for so long are open, in seconds.
 SETTLE = 0.2
 
+#: Two closures nearer than this are one: the points of some models part again as the lids meet.
+JOIN = 0.1
+
 #: The median difference of two frames, over the standard deviation of the noise in each.
 DIFFERENCE = 0.954
 
@@ -131,13 +134,15 @@ class Closures:
     def __init__(self, limits: DrowsinessLimits) -> None:
         self._limits = limits
         self._last: tuple[float, float] | None = None  # time and openness
-        self._before = self._openness = self._ear = self._level = 0.0
+        self._before = self._after = self._openness = self._ear = self._level = 0.0
         self._end: float | None = None
         self.start: float | None = None
 
     def closed_for(self, time: float) -> float:
         """Return for how many seconds the eyes have been closed."""
-        return 0.0 if self.start is None else max(0.0, time - self.start)
+        if self.start is None or self._end is not None:
+            return 0.0
+        return max(0.0, time - self.start)
 
     def update(self, time: float, openness: float, ear: float, closing: float) -> Closure | None:
         """Take the next frame; return a closure that is over.
@@ -160,10 +165,10 @@ class Closures:
             return None
         if self._end is None:
             assert last is not None
-            self._end = _crossing(last, self._last, self._level)
-        if openness <= limits.reopening and time - self._end < SETTLE:
+            self._end, self._after = _crossing(last, self._last, self._level), time
+        if time - self._end < (JOIN if openness > limits.reopening else SETTLE):
             return None
-        noise = time - self._before < limits.blink_shortest
+        noise = self._after - self._before < limits.blink_shortest
         closure = self._over(self._end)
         return None if noise else closure
 

@@ -76,7 +76,7 @@ class DrowsinessLimits:
         The quantile of the eye aspect ratio that is the baseline: eyes that are open for a third of
         the time are enough, and blinks or a single bad frame do not move it.
     open_least : float, default 0.16
-        A baseline below this is not one of open eyes: of the 330 faces of HELEN's test set, 97 %
+        A baseline below this is not one of open eyes: of the 330 faces of HELEN's test set, 96 %
         have a larger ratio.
     adaptation : float, default 120
         How fast the baseline follows open eyes (light, distance, glasses put on).

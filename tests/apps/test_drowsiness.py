@@ -401,11 +401,12 @@ def test_memory_is_bounded(eyes):
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=300), st.floats(0.05, 0.95))
 def test_running_quantile_is_near_the_quantile(values, share):
-    running = RunningQuantile(0.0, 1.0, 250, 1e9)
+    running = RunningQuantile(0.0, 1.0, 250, 1e12)
     for value in values:
         running.add(value, 0.1)
-    twin = np.quantile(values, share, method="inverted_cdf")
-    assert running.quantile(share) == pytest.approx(twin, abs=0.0041)
+    found = running.quantile(share)
+    assert np.mean(np.array(values) < found - 0.0041) <= share + 1e-6
+    assert np.mean(np.array(values) <= found + 0.0041) >= share - 1e-6
 
 
 def test_running_quantile_forgets():
@@ -432,3 +433,15 @@ def test_sliding_sums_are_those_of_the_window(steps):
         least = sum(a for t, a in past if t > time - 59.4)
         most = sum(a for t, a in past if t > time - 60.1)
         assert least - 1e-6 <= sums.total("a") <= most + 1e-6
+
+
+def test_points_that_part_again_while_the_lids_are_shut(eyes):
+    def lids(t):
+        return blink_lids(t, [6.0], 0.3) - (0.75 if 6.1 < t < 6.14 else 0.0)
+
+    record = watch(eyes, np.arange(0, 9, 1 / 60), lids)
+    (event,) = record.events
+    assert event.kind == "blink"
+    assert event.duration == pytest.approx(0.17, abs=0.04)
+    twice = watch(eyes, np.arange(0, 9, 1 / 60), lambda t: blink_lids(t, [6.0, 6.3], 0.25))
+    assert len(twice.events) == 2

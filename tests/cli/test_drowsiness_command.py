@@ -51,9 +51,9 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def actor(time: float) -> Actor:
         lids = blink_lids(time, BLINKS, 0.35)
-        return Actor(person.replace(eyes_closed=(lids, lids)), (100, 100), 92)
+        return Actor(person.replace(eyes_closed=(lids, lids)), (80, 80), 80)
 
-    frames = synthetic_film([actor], 93, fps=15, size=(200, 200), random_state=2)
+    frames = synthetic_film([actor], 93, fps=15, size=(160, 160), random_state=2)
     for i, frame in enumerate(frames):
         write_image(folder / f"{i:03d}.jpg", frame.image)
     return folder
