@@ -182,11 +182,10 @@ class Sampler:
         box = jittered_box(face.points, 0.05, 0.08, self.rng)
         found = [predict(self.predictors[name], image, box), truth]
         for points in found[: 1 + int(self.rng.random() < 0.5)]:
-            off, off_others = error(points, truth), error(points, others)
-            if seen < 0.5 and off_others < off:
-                yield Sample(image, points, off_others, 1.0, "other face")
+            if seen < 0.5:
+                yield Sample(image, points, error(points, others), 1.0, "other face")
             else:
-                yield Sample(image, points, off, seen, "other face")
+                yield Sample(image, points, error(points, truth), seen, "other face")
 
     def _empty(self, face: Face, name: str) -> Iterator[Sample]:
         image = empty_picture(self.faces, self.wild, self.rng)

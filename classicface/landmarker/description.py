@@ -69,6 +69,10 @@ class FaceDescriber:
     variances: Floats
     noise_variance: float
 
+    def __post_init__(self) -> None:
+        for name in ("mean", "offsets", "components", "variances"):
+            getattr(self, name).setflags(write=False)
+
     @property
     def n_features(self) -> int:
         """The number of features of a face."""

@@ -39,13 +39,15 @@ class FaceChecks:
     Attributes
     ----------
     fits : ndarray of float32, shape (n,)
-        In [0, 1]: the probability that the points lie on the face, which here means that the brows,
-        nose, eyes and mouth are on average less than a tenth of the distance between the outer
-        eye corners from where they should be. NaN where that cannot be judged: another scheme, or
-        more than half of the points missing.
+        In [0, 1]: the probability that the points lie on a face of which more than half is seen,
+        which here means that the brows, nose, eyes and mouth are on average less than a tenth of
+        the distance between the outer eye corners from where they should be; where before looking
+        that was as likely as not. NaN where it cannot be judged: another scheme, or more than half
+        of the points missing.
     plausibilities : ndarray of float32, shape (n,)
         Of the shape alone: its Mahalanobis distance from the mean shape, over the square root of
-        the number of dimensions. 1 is usual, 3 is rare, more is no face's shape.
+        the number of dimensions. About 1 for points that were set by hand, and 0.5 for those of
+        predictors, which are smoother; more than 3 is no face's shape.
     templates : ndarray of float32, shape (n, d)
         How the face looks, of norm 1; the dot product of two, from -1 to 1, says how alike they
         are. Zeros where a face has none.
@@ -72,10 +74,10 @@ class FaceVerifier:
         Of the hidden layer.
     biases, last_weights : ndarray of float32, shape (H,)
     last_bias : float
-    look_mean : ndarray of float32, shape (L, )
+    look_mean : ndarray of float32, shape (L,)
         What the first L features are on average; they make the template.
     look : ndarray of float32, shape (d, L)
-        Projects them to where one person's pictures differ little.
+        Projects them to where one person's frames of a video differ little.
     """
 
     describer: FaceDescriber
