@@ -42,8 +42,14 @@ class TrackerOptions:
     max_jump : float, default 0.4
         A face whose centre is farther than this from where it was expected, in sides of its box,
         is lost.
-    min_likeness : float, default 0.5
-        Faces that look less alike than this (correlation of their aligned crops) are not the same.
+    keep_likeness : float, default 0.25
+        A face that looks less like itself than this (correlation of `FaceChecks.templates` with
+        its running mean) is lost: another has come before it, or the scene was cut.
+    same_likeness : float, default 0.4
+        A lost face goes on only in one that looks at least so much like it.
+    doubt : float, default 0.3
+        For so long after a face was lost, one that looks otherwise in its place gets no number of
+        its own: it may be the same, half covered.
     max_unconfirmed : int, default 3
         A face of a scheme that the fit score cannot judge is lost when so many searches of the
         detector in a row did not find it.
@@ -60,19 +66,22 @@ class TrackerOptions:
     keep_fit: float = 0.2
     max_plausibility: float = 3.0
     max_jump: float = 0.4
-    min_likeness: float = 0.5
+    keep_likeness: float = 0.25
+    same_likeness: float = 0.4
+    doubt: float = 0.3
     max_unconfirmed: int = 3
     max_faces: int = 32
     smooth: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("search_every", "search_lost_every", "memory"):
+        for name in ("search_every", "search_lost_every", "memory", "doubt"):
             check_number(getattr(self, name), name, 0.0, 1e6)
         for name in ("start_fit", "keep_fit"):
             check_number(getattr(self, name), name, 0.0, 1.0)
         check_number(self.max_plausibility, "max_plausibility", 0.0)
         check_number(self.max_jump, "max_jump", 0.01, 10.0)
-        check_number(self.min_likeness, "min_likeness", -1.0, 1.0)
+        check_number(self.keep_likeness, "keep_likeness", -1.0, 1.0)
+        check_number(self.same_likeness, "same_likeness", -1.0, 1.0)
         check_integer(self.max_unconfirmed, "max_unconfirmed", 1)
         check_integer(self.max_faces, "max_faces", 1, 10_000)
         check_flag(self.smooth, "smooth")
@@ -165,7 +174,7 @@ class FaceTracker:
         seen = self._sightings(grey, np.array(boxes, np.float32).reshape(-1, 4))
         for track, sighting in zip(reachable, seen, strict=True):
             if self._is_there(track, sighting):
-                track.follow(sighting, self._time)
+                track.follow(sighting, self._time, self.options.same_likeness)
         self._drop([t for t in self._tracks if t.time < self._time])
 
     def _is_there(self, track: Track, face: Sighting) -> bool:
@@ -176,7 +185,7 @@ class FaceTracker:
             and 0.5 <= face.side / side <= 2.0
             and not face.fit < options.keep_fit  # NaN cannot be judged and stays
             and not face.plausibility > options.max_plausibility
-            and (not face.template.any() or track.likeness(face) >= options.min_likeness)
+            and (not face.template.any() or track.likeness(face) >= options.keep_likeness)
         )
 
     def _part(self) -> None:
@@ -216,7 +225,7 @@ class FaceTracker:
 
     def _take_up(self, fresh: list[Sighting]) -> None:
         """Give each new face the number of a lost track that it continues, or a new one."""
-        pairs = match_lost(self._lost, fresh, self._time, self.options.min_likeness)
+        pairs = match_lost(self._lost, fresh, self._time, self.options.same_likeness)
         resumed = [self._lost[i] for i, _ in pairs]
         for track, (_, j) in zip(resumed, pairs, strict=True):
             track.resume(fresh[j], self._time)
@@ -224,11 +233,17 @@ class FaceTracker:
         self._tracks += resumed
         taken = {j for _, j in pairs}
         for j, face in enumerate(fresh):
-            if j not in taken and len(self._tracks) < self.options.max_faces:
+            room = len(self._tracks) < self.options.max_faces
+            if j not in taken and room and not self._in_doubt(face):
                 smoother = OneEuroFilter() if self.options.smooth else None
                 self._tracks.append(Track(self._next_identity, face, self._time, smoother))
                 self._next_identity += 1
         self._tracks.sort(key=lambda track: track.identity)
+
+    def _in_doubt(self, face: Sighting) -> bool:
+        """Return whether a face may be one that was lost just now, half covered."""
+        recent = [t for t in self._lost if self._time - t.time <= self.options.doubt]
+        return any(overlaps(t.last, face) for t in recent)
 
     def _sightings(
         self, grey: NDArray[np.uint8], boxes: NDArray[np.float32], scores: Floats | None = None

@@ -95,13 +95,14 @@ class Track:
         """Return the landmark box in which to look for the face at a time."""
         return landmark_box(self.last.points) + np.tile(self.expected(time) - self.last.center, 2)
 
-    def follow(self, sighting: Sighting, time: float) -> None:
-        """Take the face of a frame as this track's."""
+    def follow(self, sighting: Sighting, time: float, sure: float) -> None:
+        """Take the face of a frame as this track's; learn from it if its likeness is `sure`."""
         passed = max(time - self.time, 1e-3)
         moved = (sighting.center - self.last.center) / passed
         self.velocity = self.velocity + VELOCITY_RATE * (moved - self.velocity)
-        mean = self.template + TEMPLATE_RATE * (sighting.template - self.template)
-        self.template = mean / max(float(np.linalg.norm(mean)), 1e-9)
+        if self.likeness(sighting) >= sure:  # not from a face that is half covered
+            mean = self.template + TEMPLATE_RATE * (sighting.template - self.template)
+            self.template = mean / max(float(np.linalg.norm(mean)), 1e-9)
         self.last, self.time = sighting, time
 
     def resume(self, sighting: Sighting, time: float) -> None:
@@ -122,7 +123,7 @@ def overlaps(a: Sighting, b: Sighting) -> bool:
 
 
 def match_lost(
-    lost: Sequence[Track], found: Sequence[Sighting], time: float, min_likeness: float
+    lost: Sequence[Track], found: Sequence[Sighting], time: float, same_likeness: float
 ) -> list[tuple[int, int]]:
     """Decide which lost tracks go on in which new faces, by place, size and appearance together.
 
@@ -134,7 +135,7 @@ def match_lost(
     lost : sequence of Track
     found : sequence of Sighting
     time : float
-    min_likeness : float
+    same_likeness : float
         Faces that look less alike than this are not the same; a face without an appearance (of a
         scheme that cannot be judged) is told by its place alone.
 
@@ -156,7 +157,7 @@ def match_lost(
             side = max(track.last.side, face.side)
             far = float(np.hypot(*(face.center - track.expected(time)))) / side / reach
             grown = abs(float(np.log(face.side / track.last.side)))
-            if far <= 1.0 and grown <= 0.7 and likeness >= min_likeness:
+            if far <= 1.0 and grown <= 0.7 and likeness >= same_likeness:
                 cost[i, j] = 0.5 * far + grown + 2.0 * (1.0 - likeness)
     rows, columns = linear_sum_assignment(cost)
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)

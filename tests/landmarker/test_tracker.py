@@ -105,8 +105,9 @@ def test_a_cut_to_somebody_else_gives_a_new_number(
 ) -> None:
     tracker = landmarker.tracker()
     follow(tracker, walk[:3])
-    after = follow(tracker, crossing[:6], 0.2)[-1]
-    assert 0 not in after.ids.tolist()
+    after = follow(tracker, crossing[:18], 0.2)
+    assert all(0 not in faces.ids.tolist() for faces in after)
+    assert len(after[-1]) == 2
 
 
 def test_nothing_is_found_in_nothing(landmarker: Landmarker) -> None:
