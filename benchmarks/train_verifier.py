@@ -41,7 +41,7 @@ TERMS = (
 )
 
 SEED = 0
-SIZE, EYES, OFFSET, HIDDEN, LOOK = 48, 22.0, 3.0, 32, (128, 32)
+SIZE, EYES, OFFSET, HIDDEN, LOOK = 48, 22.0, 3.0, 32, (160, 48)
 
 #: How many samples a face of each kind, by the predictor that places the points.
 PLAN = {
@@ -161,7 +161,8 @@ def train(
     log(f"{len(check.errors)} samples to calibrate on")
     calibration = calibrate(trained.scores(check.features), check)
     length = len(describer.mean) * 8 * len(describer.offsets)
-    features, _, videos = looks(describer, splits.known_frames, length, rng)
+    frames = splits.known_frames + drawn(1200, 4, per_person=6)
+    features, _, videos = looks(describer, frames, length, rng)
     look = learn_look(features, videos, *LOOK)
     header = {
         "provenance": {
@@ -195,6 +196,15 @@ def test_tables(
     return tables
 
 
+def templates_apart(verifier: FaceVerifier, frames: list[Face]) -> dict[str, float]:
+    """Return how well templates tell the people of frames apart."""
+    rng = np.random.default_rng(SEED)
+    features, people, videos = looks(verifier.describer, frames, len(verifier.look_mean), rng)
+    templates = (features - verifier.look_mean) @ verifier.look.T
+    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
+    return separation(templates, people, videos)
+
+
 CARD = """# fit
 
 A face verifier (`FaceVerifier`): whether landmarks lie on a face. It gives the fit score of
@@ -224,7 +234,8 @@ Frames of the people of YouTube Faces that did not train it, points of ert68. Li
 of one video: {same:.2f} on average; of two people: {other:.2f}, standard deviation
 {other_deviation:.2f}. Over {threshold_1:.2f} are 1 % of the pairs of two people and
 {found_percent:.1f} % of those of one video; AUC {auc:.4f}. Of one person in two videos the AUC is
-{auc_other_video:.3f}: no face recognition.
+{auc_other_video:.3f}: no face recognition. Of drawn people, turned by up to 40 degrees, it is
+{drawn_auc:.3f}.
 
 ## Limits
 
@@ -248,12 +259,9 @@ def main() -> None:
         train(make_describer(model, SIZE, EYES, OFFSET), splits, model, path)
     verifier = FaceVerifier.load(path)
     tables = test_tables(verifier.describer, splits, model)
-    features, people, videos = looks(
-        verifier.describer, splits.frames, len(verifier.look_mean), np.random.default_rng(SEED)
+    apart, drawn_apart = (
+        templates_apart(verifier, frames) for frames in (splits.frames, drawn(240, 5, per_person=6))
     )
-    templates = (features - verifier.look_mean) @ verifier.look.T
-    templates /= np.linalg.norm(templates, axis=1, keepdims=True)
-    apart = separation(templates, people, videos)
     header, tensors = read_model(path)
     figures = {
         source: measure(
@@ -261,7 +269,7 @@ def main() -> None:
         )[1]
         for source in ("helen", "ytf", "drawn")
     }
-    accuracy: dict[str, Any] = {**figures, "templates": apart}
+    accuracy: dict[str, Any] = {**figures, "templates": apart, "drawn templates": drawn_apart}
     write_model(path, {**header, "accuracy": accuracy}, tensors)
     text = CARD.format(
         report="\n".join(report(verifier, tables)),
@@ -269,6 +277,7 @@ def main() -> None:
         seed=SEED,
         size=path.stat().st_size / 1e3,
         found_percent=100 * apart["found_1"],
+        drawn_auc=drawn_apart["auc"],
         **apart,
         **header["provenance"]["versions"],
     )

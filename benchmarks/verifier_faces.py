@@ -61,13 +61,13 @@ def youtube(folder: Path) -> list[Face]:
     ]
 
 
-def drawn(count: int, seed: int) -> list[Face]:
-    """Return synthetic faces."""
-    found = synthetic_faces(count, random_state=seed, max_yaw=40.0, occlusion=0.0)
-    return [
-        Face(image, points, f"drawn{seed}-{i}", "drawn")
-        for i, (image, points) in enumerate(zip(found.images, found.landmarks, strict=True))
-    ]
+def drawn(count: int, seed: int, per_person: int = 1) -> list[Face]:
+    """Return synthetic faces; those of one person count as one video."""
+    found = synthetic_faces(
+        count, random_state=seed, max_yaw=40.0, occlusion=0.0, faces_per_person=per_person
+    )
+    faces = zip(found.images, found.landmarks, found.groups, strict=True)
+    return [Face(image, points, group, "drawn", group) for image, points, group in faces]
 
 
 def mirrored(face: Face) -> Face:

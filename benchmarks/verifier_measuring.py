@@ -62,12 +62,11 @@ def measure(verifier: FaceVerifier, table: Table) -> tuple[np.ndarray, dict[str,
     """Return the fits of samples, and how well they tell good points from bad."""
     fits = fits_of(verifier, table.features)
     good, bad = fits[table.good], fits[table.bad]
-    truth = np.repeat([1, 0], [len(good), len(bad)])
     seen = (table.visible > 0.8) & (table.errors < 0.3)
     return fits, {
         "good": len(good),
         "bad": len(bad),
-        "auc": float(roc_auc_score(truth, np.concatenate([good, bad]))),
+        "auc": _auc(good, bad),
         "found_1": float((good > np.quantile(bad, 0.99)).mean()),
         "found": float((good > 0.5).mean()),
         "false": float((bad > 0.5).mean()),
@@ -84,16 +83,22 @@ def separation(templates: np.ndarray, people: np.ndarray, videos: np.ndarray) ->
     values = likeness[pairs]
     threshold = float(np.quantile(values[~person], 0.99))
     return {
-        "auc": float(roc_auc_score(video[video | ~person], values[video | ~person])),
+        "auc": _auc(values[video], values[~person]),
         "threshold_1": threshold,
         "found_1": float((values[video] > threshold).mean()),
         "same": float(values[video].mean()),
         "other": float(values[~person].mean()),
         "other_deviation": float(values[~person].std()),
-        "auc_other_video": float(
-            roc_auc_score(person[(person & ~video) | ~person], values[(person & ~video) | ~person])
-        ),
+        "auc_other_video": _auc(values[person & ~video], values[~person]),
     }
+
+
+def _auc(high: np.ndarray, low: np.ndarray) -> float:
+    """Return the area under the curve of values that should be high and low; 1 where none are."""
+    if len(high) == 0:
+        return 1.0
+    truth = np.repeat([1, 0], [len(high), len(low)])
+    return float(roc_auc_score(truth, np.concatenate([high, low])))
 
 
 def pooled(tables: Iterable[Table]) -> Table:
