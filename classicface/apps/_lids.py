@@ -168,7 +168,9 @@ class Closures:
             self._end, self._after = _crossing(last, self._last, self._level), time
         if time - self._end < (JOIN if openness > limits.reopening else SETTLE):
             return None
-        noise = self._after - self._before < limits.blink_shortest
+        span = self._after - self._before
+        shallow = self._openness > min(limits.closing_least, self._level)
+        noise = span < (limits.blink_brief if shallow else limits.blink_shortest)
         closure = self._over(self._end)
         return None if noise else closure
 

@@ -27,6 +27,7 @@ _RANGES = {
     "closing_least": (0.01, 0.95),
     "shut": (0.01, 0.9),
     "blink_shortest": (0.0, 0.5),
+    "blink_brief": (0.0, 0.5),
     "blink_longest": (0.05, 5.0),
     "microsleep": (0.1, 60.0),
     "wake": (0.0, 60.0),
@@ -54,7 +55,8 @@ _ORDER = (
     ("closed_level", "closed_most"),
     ("shut", "closing"),
     ("closing", "reopening"),
-    ("blink_shortest", "blink_longest"),
+    ("blink_shortest", "blink_brief"),
+    ("blink_brief", "blink_longest"),
     ("blink_longest", "microsleep"),
     ("window_least", "window"),
     ("perclos_tired", "perclos_drowsy"),
@@ -103,8 +105,10 @@ class DrowsinessLimits:
     shut : float, default 0.2
         Eyes at most this open, at least 80 % closed, count for PERCLOS (P80, Wierwille et al.,
         1994).
-    blink_shortest : float, default 0.045
-        A closure between two open frames nearer than this is noise: blinks take 0.1 s and more.
+    blink_shortest, blink_brief : float, default 0.045 and 0.08
+        A closure between two open frames nearer than the first is noise: blinks take 0.1 s and
+        more. One between frames nearer than the second (a single frame, from 25 a second on) is
+        noise unless its openness falls to `closing_least`.
     blink_longest : float, default 0.5
         Longer closures are no blinks. The longest spontaneous blinks last 0.5 s (after Stern,
         Walrath and Goldstein, 1984).
@@ -167,6 +171,7 @@ class DrowsinessLimits:
     closing_least: float = 0.35
     shut: float = 0.2
     blink_shortest: float = 0.045
+    blink_brief: float = 0.08
     blink_longest: float = 0.5
     microsleep: float = 1.5
     wake: float = 0.5

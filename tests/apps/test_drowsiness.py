@@ -445,3 +445,10 @@ def test_points_that_part_again_while_the_lids_are_shut(eyes):
     assert event.duration == pytest.approx(0.17, abs=0.04)
     twice = watch(eyes, np.arange(0, 9, 1 / 60), lambda t: blink_lids(t, [6.0, 6.3], 0.25))
     assert len(twice.events) == 2
+
+
+def test_a_shallow_dip_of_one_frame_at_30_a_second_is_no_blink(eyes):
+    times = np.arange(0, 9, 1 / 30)
+    for depth, found in ((0.4, 0), (0.9, 1)):
+        record = watch(eyes, times, lambda t, d=depth: d if abs(t - times[200]) < 1e-6 else 0.0)
+        assert len(record.events) == found
