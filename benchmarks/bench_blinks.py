@@ -37,8 +37,11 @@ from classicface.shape.boxes import box_centers_sides, landmark_box, square_boxe
 
 DATA = Path(os.environ.get("CLASSICFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 MODELS = ["best68", "heatmap68", "asm68", "cnn68", "aam68", "ert68", "synthetic ERT"]
-BLINKS, RATES, RATE = 20, (60, 30, 15, 10), 60
+BLINKS, RATES, RATE = 20, (60, 30, 15, 10, 5), 60
 SIZE, FACE = 224, 104
+
+#: Seeds of the people: those from 0 on were looked at while the monitor was written.
+FIRST = 100
 
 Spans = list[tuple[float, float]]
 
@@ -147,7 +150,8 @@ def predict(model: object, film: Film, step: int) -> np.ndarray:
 def ratio_of_closed(film: Film, points: np.ndarray, step: int) -> float:
     """Return the ratio of closed eyes (at the bottom of the blinks) over that of open ones."""
     times, ear = film.times[::step], eye_aspect_ratio(points)
-    lowest = [ear[(times >= a) & (times <= b)].min() for a, b in film.blinks]
+    inside = [ear[(times >= a) & (times <= b)] for a, b in film.blinks]
+    lowest = [values.min() for values in inside if len(values)]  # some lie between two frames
     free = np.all([(times < a - 0.1) | (times > b + 0.1) for a, b in film.blinks], axis=0)
     return float(np.median(lowest) / np.median(ear[free]))
 
@@ -181,7 +185,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
-    films = [make_film(seed) for seed in range(arguments.people)]
+    films = [make_film(FIRST + i) for i in range(arguments.people)]
     print(f"{len(films)} people, {len(films) * BLINKS} blinks; counted / missed / false\n")
     print("| points | frames a second | monitor | fixed threshold | closed over open |")
     print("| --- | --- | --- | --- | --- |")

@@ -37,7 +37,7 @@ def test_twenty_blinks_at_uneven_times(watch, fps, noise):
     summary = record.summary()
     assert summary["blinks"] == 20
     assert summary["blink_duration"] == pytest.approx(0.13, abs=0.03)
-    assert summary["notes"] == []
+    assert bool(summary["notes"]) == (fps == 10)  # some blinks may fall between the frames
     assert record.states[-1] == "awake"
 
 
