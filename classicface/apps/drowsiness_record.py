@@ -182,7 +182,9 @@ class DrowsinessRecord:
                 else f"too short: the eyes were seen for less than {self.limits.calibration:g} s"
             )
         if numbers["fps"] is not None and numbers["fps"] < LEAST_RATE:
-            notes.append(f"{numbers['fps']:.1f} frames a second: some blinks fall between the frames")
+            notes.append(
+                f"{numbers['fps']:.1f} frames a second: some blinks fall between the frames"
+            )
         if numbers["eyes_seen"] >= BLINKLESS and numbers["longest_closure"] is None:
             notes.append("no blink in a minute: the model may not see eyes close")
         return notes
