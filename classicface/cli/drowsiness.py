@@ -63,8 +63,8 @@ def command(
     """Watch a person's eyes, mouth and head: blinks, PERCLOS, yawns, nods, awake or drowsy.
 
     No safety device. Of several people the report is of the one whose face was the largest for the
-    longest. Film only people who have agreed. What is damaged in a video is said on stderr, and the exit
-    status is then 1; 2 where no face was seen.
+    longest. Film only people who have agreed. What is damaged in a video is said on stderr, and the
+    exit status is then 1; 2 where no face was seen.
 
     Example: [bold]classicface drowsiness drive.mp4 -o drive.png --csv drive.csv[/bold]
     """
