@@ -25,7 +25,7 @@ from skimage.transform import SimilarityTransform, warp
 
 import classicface
 from classicface.apps.align import align_face, frontalize
-from classicface.apps.templates import get_template, read_face
+from classicface.apps.align.templates import get_template, read_face
 from classicface.data.pts import read_pts
 from classicface.shape.similarity import apply_similarity, fit_similarity
 

@@ -13,9 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.apps.expression import MEASURES, measure_expression, measures_of
-from classicface.apps.expression_card import card_text, cross_validate_expression
-from classicface.apps.expression_classifier import expression_features
+from classicface.apps.expression import card_text, cross_validate_expression, expression_features
+from classicface.apps.expression.measures import MEASURES, measure_expression, measures_of
 from classicface.data.synthetic import FaceParameters, random_face
 from classicface.data.synthetic._render import pose_face
 

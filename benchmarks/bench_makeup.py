@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 
 import classicface
 from classicface import Landmarker, load_dataset
-from classicface.apps import _makeup_lips as lips
-from classicface.apps._makeup_canvas import smooth_loop
-from classicface.apps._makeup_kernels import distance_to_curve, flip_outside
 from classicface.apps.makeup import LOOKS, Makeup, MovingMakeup, apply_makeup, makeup_masks
+from classicface.apps.makeup import _lips as lips
+from classicface.apps.makeup._canvas import smooth_loop
+from classicface.apps.makeup._kernels import distance_to_curve, flip_outside
 from classicface.data.synthetic import Actor, FaceParameters, synthetic_film
 from classicface.image.io import read_image
 from classicface.shape.parts import face_parts

@@ -30,9 +30,9 @@ from make_head_model import head_table
 from numpy.typing import NDArray
 
 from classicface import ERTFitter, load, load_dataset
-from classicface.apps.head import HeadModel, build_head, head_model
-from classicface.apps.pose import NEARNESS, fit_pose, head_pose
-from classicface.apps.rotations import rotation_angles
+from classicface.apps.pose import rotation_angles
+from classicface.apps.pose.fit import NEARNESS, fit_pose, head_pose
+from classicface.apps.pose.head import HeadModel, build_head, head_model
 from classicface.data.synthetic import FaceParameters, draw_face, random_face, synthetic_faces
 from classicface.data.synthetic._head import PIVOT
 from classicface.data.synthetic._render import pose_face

@@ -22,7 +22,7 @@ from classicface.data.synthetic._head import PIVOT, head_model
 from classicface.data.synthetic._modes import close_lids, expression_weights
 from classicface.shape.schemes import get_scheme
 
-TABLE = Path(__file__).resolve().parent.parent / "classicface" / "apps" / "_head_table.py"
+TABLE = Path(__file__).resolve().parent.parent / "classicface" / "apps" / "pose" / "_table.py"
 
 # Standard deviations in centimetres and lengths over which neighbours move together: the head's
 # build, the build of its parts; and the share of that by which its halves differ.

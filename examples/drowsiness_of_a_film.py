@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from classicface.apps.drowsiness_record import measure_drowsiness
+from classicface.apps.drowsiness import measure_drowsiness
 from classicface.data.synthetic import Actor, blink_lids, random_face, synthetic_film
 from classicface.plotting import save_figure
 from classicface.plotting.drowsiness import plot_drowsiness

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from classicface.apps.drowsiness_record import DrowsinessRecord
-    from classicface.apps.drowsiness_state import DrowsinessState
+    from classicface.apps.drowsiness import DrowsinessRecord, DrowsinessState
     from classicface.landmarker import Faces
     from classicface.video import Frame, VideoSource
 
@@ -68,7 +67,7 @@ def command(
 
     Example: [bold]classicface drowsiness drive.mp4 -o drive.png --csv drive.csv[/bold]
     """
-    from classicface.apps.drowsiness_limits import DrowsinessLimits
+    from classicface.apps.drowsiness import DrowsinessLimits
     from classicface.cli.drowsiness_watch import People
     from classicface.landmarker import Landmarker, TrackerOptions
     from classicface.video import open_video

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classicface.apps.drowsiness import DrowsinessMonitor
-from classicface.apps.drowsiness_limits import DrowsinessLimits
-from classicface.apps.drowsiness_record import DrowsinessRecord
+from classicface.apps.drowsiness import DrowsinessLimits, DrowsinessMonitor, DrowsinessRecord
 from classicface.shape.boxes import box_centers_sides
 
 if TYPE_CHECKING:
-    from classicface.apps.drowsiness_state import DrowsinessState
+    from classicface.apps.drowsiness import DrowsinessState
     from classicface.landmarker import Faces
     from classicface.shape.schemes import LandmarkScheme
 

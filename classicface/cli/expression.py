@@ -15,7 +15,7 @@ from classicface.cli.sorted_pictures import SortedPicture, people_of, sorted_pic
 from classicface.exceptions import DataFormatError, InvalidInputError, ModelFormatError
 
 if TYPE_CHECKING:
-    from classicface.apps.expression_classifier import ExpressionClassifier
+    from classicface.apps.expression import ExpressionClassifier
     from classicface.landmarker import Faces, Landmarker
 
 __all__ = ["app"]
@@ -61,8 +61,7 @@ def measure(
 
     Example: [bold]classicface expression measure photo.jpg --csv -o faces.csv[/bold]
     """
-    from classicface.apps.expression import MEASURES
-    from classicface.apps.expression_classifier import ExpressionClassifier
+    from classicface.apps.expression import MEASURES, ExpressionClassifier
     from classicface.cli.progress import ProgressBar
     from classicface.landmarker import Landmarker
 
@@ -191,13 +190,13 @@ def train(
     """
     import numpy as np
 
-    from classicface.apps.expression_card import card_text, cross_validate_expression
-    from classicface.apps.expression_classifier import (
+    from classicface.apps.expression import card_text, cross_validate_expression
+    from classicface.apps.expression.classifier import (
         ExpressionClassifier,
         check_labels,
         expression_features,
     )
-    from classicface.apps.head import inner_points
+    from classicface.apps.pose.head import inner_points
     from classicface.cli.progress import ProgressBar
     from classicface.landmarker import Landmarker
 
@@ -255,8 +254,7 @@ def card(
 
     Example: [bold]classicface expression card expression.safetensors[/bold]
     """
-    from classicface.apps.expression_card import card_text
-    from classicface.apps.expression_classifier import ExpressionClassifier
+    from classicface.apps.expression import ExpressionClassifier, card_text
 
     loaded = ExpressionClassifier.load(model)
     if not loaded.card_:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from classicface.apps.drowsiness import DrowsinessMonitor
-from classicface.apps.drowsiness_record import DrowsinessRecord
+from classicface.apps.drowsiness import DrowsinessMonitor, DrowsinessRecord
 from classicface.data.synthetic import FaceParameters, draw_face
 
 

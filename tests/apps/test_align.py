@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classicface.apps._chip_tables import mean_face
 from classicface.apps.align import (
     TEMPLATES,
     ChipTemplate,
@@ -15,6 +14,7 @@ from classicface.apps.align import (
     align_faces,
     check_alignment,
 )
+from classicface.apps.align._tables import mean_face
 from classicface.data.synthetic import FaceParameters, draw_face
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import SCHEMES, LandmarkScheme, convert_landmarks

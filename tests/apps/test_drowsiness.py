@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from classicface.apps.drowsiness import DrowsinessMonitor
-from classicface.apps.drowsiness_limits import DrowsinessLimits
-from classicface.apps.drowsiness_record import (
+from classicface.apps.drowsiness import (
+    DrowsinessLimits,
+    DrowsinessMonitor,
     measure_drowsiness,
 )
 from classicface.data.synthetic import FaceParameters, blink_lids, draw_face

@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classicface.apps._running import RunningQuantile, SlidingSums
-from classicface.apps.drowsiness import DrowsinessMonitor
-from classicface.apps.drowsiness_limits import DrowsinessLimits
-from classicface.apps.drowsiness_record import (
+from classicface.apps.drowsiness import DrowsinessLimits, DrowsinessMonitor
+from classicface.apps.drowsiness._running import RunningQuantile, SlidingSums
+from classicface.apps.drowsiness.record import (
     COLUMNS,
     DrowsinessRecord,
     measure_drowsiness,

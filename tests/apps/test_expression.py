@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from classicface.apps.expression import (
+from classicface.apps.expression.measures import (
     MEASURES,
     Expression,
     frontal_points,

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from classicface.apps.expression_card import LIMITS, card_text, cross_validate_expression
-from classicface.apps.expression_classifier import (
+from classicface.apps.expression.card import LIMITS, card_text, cross_validate_expression
+from classicface.apps.expression.classifier import (
     ExpressionClassifier,
     check_labels,
     expression_features,

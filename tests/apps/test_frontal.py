@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classicface.apps._chip_tables import mean_face
 from classicface.apps.align import ChipTemplate, align_face, frontalize
-from classicface.apps.frontal import _stretch
+from classicface.apps.align._tables import mean_face
+from classicface.apps.align.frontal import _stretch
 from classicface.data.synthetic import FaceParameters, draw_face
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import SCHEMES, convert_landmarks

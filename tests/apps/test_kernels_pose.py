@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from classicface.apps import _pose_kernels as kernels
-from classicface.apps.head import head_model
-from classicface.apps.pose import NEARNESS, NEARNESS_DEVIATION
-from classicface.apps.rotations import rotation_matrix
+from classicface.apps.pose import _kernels as kernels
+from classicface.apps.pose import rotation_matrix
+from classicface.apps.pose.fit import NEARNESS, NEARNESS_DEVIATION
+from classicface.apps.pose.head import head_model
 
 Floats = NDArray[np.float64]
 

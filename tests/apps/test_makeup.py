@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classicface.apps import _makeup_lips
 from classicface.apps.makeup import LOOKS, Makeup, MovingMakeup, Paint, apply_makeup, makeup_masks
+from classicface.apps.makeup import _lips as _makeup_lips
 from classicface.data.synthetic import FaceParameters, draw_face
 from classicface.exceptions import InvalidInputError
 from classicface.shape.parts import face_parts

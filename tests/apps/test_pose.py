@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from classicface.apps.head import head_model
 from classicface.apps.pose import PinholeCamera, head_pose
-from classicface.apps.rotations import angle_deviations, rotation_angles, rotation_matrix
+from classicface.apps.pose.head import head_model
+from classicface.apps.pose.rotations import angle_deviations, rotation_angles, rotation_matrix
 from classicface.data.pts import read_pts
 from classicface.data.synthetic import FaceParameters, random_face
 from classicface.data.synthetic._head import PIVOT, rotation
@@ -65,8 +65,8 @@ def test_angles_of_people_it_does_not_know(people: list[FaceParameters]) -> None
 
 
 def test_a_fixed_head_does_worse(people: list[FaceParameters]) -> None:
-    from classicface.apps.head import build_head
-    from classicface.apps.pose import fit_pose
+    from classicface.apps.pose.fit import fit_pose
+    from classicface.apps.pose.head import build_head
 
     head = head_model()
     still = build_head(head.mean, head.modes[:0])

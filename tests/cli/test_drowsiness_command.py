@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 
-from classicface.apps.drowsiness_limits import DrowsinessLimits
+from classicface.apps.drowsiness import DrowsinessLimits
 from classicface.cli.drowsiness import _label, command
 from classicface.cli.drowsiness_watch import MOST_PEOPLE, People
 from classicface.data.synthetic import (

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from classicface import landmarker as room
-from classicface.apps.expression import MEASURES
-from classicface.apps.expression_classifier import ExpressionClassifier
+from classicface.apps.expression import MEASURES, ExpressionClassifier
 from classicface.cli import app as application
 from classicface.cli import expression, main
 from classicface.data.synthetic import random_face

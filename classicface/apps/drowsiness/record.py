@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps.drowsiness import DrowsinessMonitor
-from classicface.apps.drowsiness_limits import DrowsinessLimits
-from classicface.apps.drowsiness_state import KINDS, STATES, DrowsinessEvent, DrowsinessState
+from classicface.apps.drowsiness.limits import DrowsinessLimits
+from classicface.apps.drowsiness.monitor import DrowsinessMonitor
+from classicface.apps.drowsiness.state import KINDS, STATES, DrowsinessEvent, DrowsinessState
 from classicface.exceptions import InvalidInputError
 from classicface.persistence import replacing
 from classicface.shape.schemes import LandmarkScheme

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps._chip_input import (
+from classicface.apps.align._input import (
     check_border,
     check_face,
     check_margin,
@@ -16,23 +16,13 @@ from classicface.apps._chip_input import (
     check_size,
     fit_template,
 )
-from classicface.apps.frontal import FrontalFace, frontalize
-from classicface.apps.templates import TEMPLATES, ChipTemplate, get_template, read_face
+from classicface.apps.align.templates import ChipTemplate, get_template, read_face
 from classicface.exceptions import InvalidInputError
 from classicface.image.crop import Size, crop_face
 from classicface.shape.schemes import LandmarkScheme, get_scheme
 from classicface.shape.similarity import apply_similarity, invert_similarity
 
-__all__ = [
-    "TEMPLATES",
-    "ChipTemplate",
-    "FaceChip",
-    "FrontalFace",
-    "align_face",
-    "align_faces",
-    "check_alignment",
-    "frontalize",
-]
+__all__ = ["FaceChip", "align_face", "align_faces", "check_alignment"]
 
 
 @dataclass(frozen=True, eq=False)

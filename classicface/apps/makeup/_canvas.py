@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.apps._makeup_face import Face
-from classicface.apps._makeup_kernels import distance_to_curve, flip_outside, rgb_to_lab, spline
+from classicface.apps.makeup._face import Face
+from classicface.apps.makeup._kernels import distance_to_curve, flip_outside, rgb_to_lab, spline
 from classicface.shape.parts import FaceParts
 
 __all__ = ["Canvas", "Layer", "Steady", "Window", "open_curve", "ramp", "smooth_loop"]

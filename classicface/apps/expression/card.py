@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.apps.expression_classifier import ExpressionClassifier, check_labels
+from classicface.apps.expression.classifier import ExpressionClassifier, check_labels
 from classicface.exceptions import InvalidInputError
 from classicface.validation import check_integer
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps._makeup_canvas import Canvas, Layer, Steady
-from classicface.apps._makeup_colors import Paint
-from classicface.apps._makeup_eyes import brows, eyeshadow, liner
-from classicface.apps._makeup_face import Face
-from classicface.apps._makeup_kernels import paint, smooth
-from classicface.apps._makeup_lips import lipstick
-from classicface.apps._makeup_settings import NEEDS, Makeup
-from classicface.apps._makeup_skin import FOREHEAD, blush, find_skin, smoothing
+from classicface.apps.makeup._canvas import Canvas, Layer, Steady
+from classicface.apps.makeup._colors import Paint
+from classicface.apps.makeup._eyes import brows, eyeshadow, liner
+from classicface.apps.makeup._face import Face
+from classicface.apps.makeup._kernels import paint, smooth
+from classicface.apps.makeup._lips import lipstick
+from classicface.apps.makeup._skin import FOREHEAD, blush, find_skin, smoothing
+from classicface.apps.makeup.settings import NEEDS, Makeup
 from classicface.exceptions import InvalidInputError
 from classicface.shape.parts import FaceParts, face_parts
 from classicface.shape.schemes import LandmarkScheme, get_scheme

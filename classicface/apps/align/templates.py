@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps import _chip_tables
+from classicface.apps.align import _tables
 from classicface.exceptions import InvalidInputError
 from classicface.shape.parts import PARTS, face_parts
 from classicface.shape.schemes import (
@@ -132,9 +132,9 @@ class ChipTemplate:
 
 @functools.cache
 def _templates() -> dict[str, ChipTemplate]:
-    five = _chip_tables.arcface_places()
-    dlib = {"ibug68": _chip_tables.dlib68_places(), "dlib5": _chip_tables.dlib5_places()}
-    every = ChipTemplate.of_shape(_chip_tables.mean_face(), "ibug68")
+    five = _tables.arcface_places()
+    dlib = {"ibug68": _tables.dlib68_places(), "dlib5": _chip_tables.dlib5_places()}
+    every = ChipTemplate.of_shape(_tables.mean_face(), "ibug68")
     made = (
         ChipTemplate("arcface112", 112, {"five": five}),
         ChipTemplate("dlib150", 150, dlib, in_picture=True),

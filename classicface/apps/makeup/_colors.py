@@ -104,7 +104,7 @@ def _is_byte(value: Any) -> bool:
 
 def to_lab(color: Color) -> NDArray[np.float32]:
     """Return L, a, b of a colour, shape (3,)."""
-    from classicface.apps._makeup_kernels import rgb_to_lab
+    from classicface.apps.makeup._kernels import rgb_to_lab
 
     out = np.empty((1, 1, 3), np.float32)
     rgb_to_lab(np.array([[color]], np.uint8), out)

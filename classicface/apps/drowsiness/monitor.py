@@ -12,12 +12,12 @@ from collections import deque
 import numpy as np
 from numpy.typing import ArrayLike
 
-from classicface.apps._alertness import LEVELS, Alertness, Tally
-from classicface.apps._gestures import Gesture, Nods, Yawns
-from classicface.apps._lids import Closure, Closures, OpenEyes
-from classicface.apps.drowsiness_limits import DrowsinessLimits
-from classicface.apps.drowsiness_state import DrowsinessEvent, DrowsinessState
-from classicface.apps.pose import head_pose
+from classicface.apps.drowsiness._alertness import LEVELS, Alertness, Tally
+from classicface.apps.drowsiness._gestures import Gesture, Nods, Yawns
+from classicface.apps.drowsiness._lids import Closure, Closures, OpenEyes
+from classicface.apps.drowsiness.limits import DrowsinessLimits
+from classicface.apps.drowsiness.state import DrowsinessEvent, DrowsinessState
+from classicface.apps.pose.fit import head_pose
 from classicface.apps.ratios import combined_ratio, eye_openings, opening, ratio
 from classicface.exceptions import InvalidInputError
 from classicface.shape.parts import face_parts

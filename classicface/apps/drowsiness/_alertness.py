@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from classicface.apps._running import SlidingSums
-from classicface.apps.drowsiness_limits import DrowsinessLimits
+from classicface.apps.drowsiness._running import SlidingSums
+from classicface.apps.drowsiness.limits import DrowsinessLimits
 
 __all__ = ["LEVELS", "Alertness", "Tally"]
 

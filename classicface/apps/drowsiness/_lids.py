@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classicface.apps._running import RunningQuantile
-from classicface.apps.drowsiness_limits import DrowsinessLimits
+from classicface.apps.drowsiness._running import RunningQuantile
+from classicface.apps.drowsiness.limits import DrowsinessLimits
 
 __all__ = ["Closure", "Closures", "OpenEyes"]
 

@@ -59,7 +59,7 @@ def build_head(mean: Floats, modes: Floats) -> HeadModel:
 @functools.lru_cache(maxsize=4)
 def head_model(scheme: str = "ibug51") -> HeadModel:
     """Return the head with the points of ``ibug51`` or of ``ibug49``."""
-    from classicface.apps._head_table import N_MODES, NUMBERS
+    from classicface.apps.pose._table import N_MODES, NUMBERS
 
     table = np.array(NUMBERS.split(), dtype=np.float64).reshape(1 + N_MODES, 51, 3) / 1000
     if scheme == "ibug49":

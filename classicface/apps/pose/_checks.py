@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps.head import HeadModel, inner_points
+from classicface.apps.pose.head import HeadModel, inner_points
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.apps._makeup_canvas import Canvas, Layer, Window, open_curve, ramp, smooth_loop
-from classicface.apps._makeup_colors import Paint, to_lab
-from classicface.apps._makeup_face import SIDES
+from classicface.apps.makeup._canvas import Canvas, Layer, Window, open_curve, ramp, smooth_loop
+from classicface.apps.makeup._colors import Paint, to_lab
+from classicface.apps.makeup._face import SIDES
 
 __all__ = ["brows", "eyeshadow", "liner"]
 

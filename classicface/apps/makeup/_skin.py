@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from classicface.apps._makeup_canvas import Canvas, Layer, Window, ramp
-from classicface.apps._makeup_colors import Paint, to_lab
-from classicface.apps._makeup_face import SIDES
-from classicface.apps._makeup_kernels import likeness
+from classicface.apps.makeup._canvas import Canvas, Layer, Window, ramp
+from classicface.apps.makeup._colors import Paint, to_lab
+from classicface.apps.makeup._face import SIDES
+from classicface.apps.makeup._kernels import likeness
 
 __all__ = ["Skin", "blush", "find_skin", "smoothing"]
 

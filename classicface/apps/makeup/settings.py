@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from classicface.apps._makeup_colors import Paint
+from classicface.apps.makeup._colors import Paint
 from classicface.exceptions import InvalidInputError
 from classicface.validation import check_number
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from classicface.apps._alertness import LEVELS
+from classicface.apps.drowsiness._alertness import LEVELS
 
 __all__ = ["KINDS", "STATES", "DrowsinessEvent", "DrowsinessState"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps._chip_input import (
+from classicface.apps.align._input import (
     check_border,
     check_face,
     check_margin,
@@ -16,7 +16,7 @@ from classicface.apps._chip_input import (
     check_size,
     fit_template,
 )
-from classicface.apps.templates import ChipTemplate, Reading, get_template, read_face
+from classicface.apps.align.templates import ChipTemplate, Reading, get_template, read_face
 from classicface.exceptions import InvalidInputError
 from classicface.image.crop import Size, halve, halvings, span
 from classicface.shape.mesh import TriangleMesh

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps.head import inner_points
-from classicface.apps.pose import HeadPose, head_pose
+from classicface.apps.pose.fit import HeadPose, head_pose
+from classicface.apps.pose.head import inner_points
 from classicface.apps.ratios import opening, ratio
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import SCHEMES, LandmarkScheme

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.color import lab2rgb, rgb2lab
 
-from classicface.apps import _makeup_kernels as kernels
-from classicface.apps._makeup_canvas import open_curve
+from classicface.apps.makeup import _kernels as kernels
+from classicface.apps.makeup._canvas import open_curve
 
 
 def _colors(seed: int, shape: tuple[int, int] = (9, 11)) -> Any:

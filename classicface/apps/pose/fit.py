@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps import _pose_kernels
-from classicface.apps._pose_checks import check_side, check_spread, check_weights
-from classicface.apps.head import HeadModel, head_model, inner_points
-from classicface.apps.rotations import angle_deviations, rotation_angles
+from classicface.apps.pose import _kernels
+from classicface.apps.pose._checks import check_side, check_spread, check_weights
+from classicface.apps.pose.head import HeadModel, head_model, inner_points
+from classicface.apps.pose.rotations import angle_deviations, rotation_angles
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_landmarks, check_number
@@ -227,7 +227,7 @@ def fit_pose(
     place = -(turn @ head.middle)[:2]
     view = np.array([1.0, place[0], place[1], nearness])
     fitted, covariance = np.empty_like(head.mean), np.empty((3, 3))
-    steps = _pose_kernels.fit_head(
+    steps = _kernels.fit_head(
         target, trust * POINT_DEVIATION**-2, head.mean, head.modes, eye, prior, MAX_ITERATIONS,
         turn, view, values, fitted, covariance,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps.templates import MAX_SIZE, MIN_SIZE, ChipTemplate, Reading
+from classicface.apps.align.templates import MAX_SIZE, MIN_SIZE, ChipTemplate, Reading
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import (

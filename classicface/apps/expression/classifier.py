@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps.expression import MEASURES, frontal_points, measures_of
-from classicface.apps.head import inner_points
-from classicface.apps.pose import head_pose
+from classicface.apps.expression.measures import MEASURES, frontal_points, measures_of
+from classicface.apps.pose.fit import head_pose
+from classicface.apps.pose.head import inner_points
 from classicface.exceptions import InvalidInputError, ModelFormatError, NotFittedError
 from classicface.persistence import read_model, write_model
 from classicface.shape.schemes import LandmarkScheme

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from classicface.apps._running import RunningQuantile
-from classicface.apps.drowsiness_limits import DrowsinessLimits
+from classicface.apps.drowsiness._running import RunningQuantile
+from classicface.apps.drowsiness.limits import DrowsinessLimits
 
 __all__ = ["Gesture", "Nods", "Yawns"]
 

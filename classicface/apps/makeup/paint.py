@@ -11,15 +11,14 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from classicface.apps._makeup_canvas import Steady
-from classicface.apps._makeup_colors import Paint
-from classicface.apps._makeup_settings import LOOKS, Makeup
-from classicface.apps._makeup_studio import Studio, spread, to_rgb
+from classicface.apps.makeup._canvas import Steady
+from classicface.apps.makeup._studio import Studio, spread, to_rgb
+from classicface.apps.makeup.settings import Makeup
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_landmarks, check_number
 
-__all__ = ["LOOKS", "Makeup", "MovingMakeup", "Paint", "apply_makeup", "makeup_masks"]
+__all__ = ["MovingMakeup", "apply_makeup", "makeup_masks"]
 
 Picture = NDArray[np.uint8]
 
