@@ -133,7 +133,7 @@ class ChipTemplate:
 @functools.cache
 def _templates() -> dict[str, ChipTemplate]:
     five = _tables.arcface_places()
-    dlib = {"ibug68": _tables.dlib68_places(), "dlib5": _chip_tables.dlib5_places()}
+    dlib = {"ibug68": _tables.dlib68_places(), "dlib5": _tables.dlib5_places()}
     every = ChipTemplate.of_shape(_tables.mean_face(), "ibug68")
     made = (
         ChipTemplate("arcface112", 112, {"five": five}),
