@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Look", "command"]
 
+#: What a detector finds in a picture is no face where the points fit it less than this.
+LEAST_FIT = 0.1
+
 
 class Look(str, Enum):
     """Ready-made looks, those of `classicface.apps.makeup.LOOKS`."""
@@ -90,7 +93,8 @@ def command(
     if video is not None:
         common.check_writable(output)
         return _film(video, output, makeup, Landmarker(model, detector), before_after)
-    return _pictures(sources, output, makeup, Landmarker(model, detector), before_after)
+    landmarker = Landmarker(model, detector, min_fit=LEAST_FIT)
+    return _pictures(sources, output, makeup, landmarker, before_after)
 
 
 def _makeup(
