@@ -25,6 +25,7 @@ import classicface
 from classicface.landmarker.smoothing import OneEuroFilter
 from classicface.plotting import save_figure
 
+CHART = Path(__file__).parents[1] / "docs" / "images" / "jitter.png"
 DATA = Path(os.environ.get("CLASSICFACE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 WARM = 0.5  # seconds until a filter has settled
@@ -276,7 +277,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--model", default="ert68")
-    parser.add_argument("--output", "-o", type=Path, default=Path("docs/images/jitter.png"))
+    parser.add_argument("--output", "-o", type=Path, default=CHART)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     pictures = read_pictures(arguments.data)
