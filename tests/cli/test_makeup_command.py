@@ -34,7 +34,7 @@ def points_are_known(monkeypatch: pytest.MonkeyPatch, drawn: tuple[Any, Any]) ->
         return Faces(boxes, points, ones, ones, np.arange(count), points, scheme)
 
     class Known:
-        def __init__(self, model: str, detector: str | None) -> None:
+        def __init__(self, model: str, detector: str | None, *, min_fit: float = 0.0) -> None:
             self.scheme = scheme
 
         def detect(self, image: Any) -> Faces:
@@ -205,3 +205,22 @@ def test_with_a_real_detector(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     assert run(tmp_path / "astronaut.png", *arguments)[0] == 0
     changed = (read_image(output, "rgb") != picture).any(axis=2)
     assert 200 < changed.sum() < 2500
+
+
+def test_what_no_point_fits_gets_no_makeup(
+    monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    """A wall that a detector takes for a face stays as it is."""
+    rng = np.random.default_rng(0)
+    wall = tmp_path / "wall.png"
+    write_image(wall, rng.integers(90, 160, (200, 200, 3)).astype(np.uint8))
+
+    class Mistaken(Landmarker):
+        def __init__(self, model: str, detector: str | None, *, min_fit: float = 0.0) -> None:
+            super().__init__("ert68", lambda image: [[50, 50, 150, 150]], min_fit=min_fit)
+
+    monkeypatch.setattr("classicface.landmarker.Landmarker", Mistaken)
+    status, said = run(wall, "--lipstick", "red", "-o", tmp_path / "out.png")
+    assert status == 1
+    assert "no face found" in said
+    assert not (tmp_path / "out.png").exists()
