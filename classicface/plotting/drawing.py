@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import rgb_copy
 from classicface.shape.boxes import box_centers_sides, landmark_box
 from classicface.shape.schemes import LandmarkScheme, get_scheme
 from classicface.validation import (
     MAX_PIXELS,
     check_boxes,
-    check_image,
     check_integer,
     check_landmarks,
     check_number,
@@ -78,7 +78,7 @@ def draw_landmarks(
         check_landmarks(points, chosen.n_landmarks)
         lines = chosen.lines
     scale = check_number(scale, "scale", 0.05, 32.0)
-    picture = _resized(_to_rgb(image), scale)
+    picture = _resized(rgb_copy(image), scale)
     if boxes is not None:
         for i, box in enumerate(_scaled(check_boxes(boxes).reshape(-1, 2, 2), scale)):
             _draw_box(picture, box, _COLORS[i % len(_COLORS)])
@@ -86,18 +86,6 @@ def draw_landmarks(
     for i, face in enumerate(_scaled(points, scale)):
         _draw_face(picture, face, segments, _COLORS[i % len(_COLORS)], indices)
     return picture
-
-
-def _to_rgb(image: ArrayLike) -> Picture:
-    """Return an RGB copy of any picture that `check_image` takes."""
-    import cv2
-
-    array = np.asarray(image)
-    if array.ndim == 3 and array.shape[2] in (3, 4):
-        if array.dtype == np.uint8 and 0 < array.shape[0] * array.shape[1] <= MAX_PIXELS:
-            return array[:, :, :3].copy()
-        return np.stack([check_image(array[:, :, k]) for k in range(3)], axis=-1)
-    return np.asarray(cv2.cvtColor(check_image(array), cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _resized(picture: Picture, scale: float) -> Picture:
@@ -232,7 +220,7 @@ def grid(images: Sequence[ArrayLike], n_columns: int = 8, *, gap: int = 4) -> Pi
         row, column = divmod(i, n_columns)
         y = row * (cell_height + gap) + (cell_height - rows) // 2
         x = column * (cell_width + gap) + (cell_width - columns) // 2
-        sheet[y : y + rows, x : x + columns] = _to_rgb(image)
+        sheet[y : y + rows, x : x + columns] = rgb_copy(image)
     return sheet
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import rgb_copy
 from classicface.plotting import _text
 from classicface.plotting.drawing import (
     _COLORS,
@@ -19,7 +20,6 @@ from classicface.plotting.drawing import (
     _draw_face,
     _fixed,
     _segments,
-    _to_rgb,
 )
 from classicface.shape.boxes import box_centers_sides, landmark_box
 from classicface.shape.schemes import LandmarkScheme, get_scheme
@@ -91,7 +91,7 @@ def draw_boxes(
     InvalidInputError
         Boxes that are none, or another number of labels or ids than of boxes.
     """
-    rectangles, picture = check_boxes(boxes), _to_rgb(image)
+    rectangles, picture = check_boxes(boxes), rgb_copy(image)
     colors = _colors(ids, len(rectangles))
     texts = _texts(labels, len(rectangles))
     for box, color in zip(rectangles, colors, strict=True):
@@ -151,7 +151,7 @@ def draw_tracks(
     rectangles = None if boxes is None else check_boxes(boxes)
     if rectangles is not None and len(rectangles) != len(points):
         raise InvalidInputError(f"there are {len(rectangles)} boxes for {len(points)} faces")
-    picture = _to_rgb(image)
+    picture = rgb_copy(image)
     for identity, places in (trails or {}).items():
         _draw_trail(picture, check_landmarks(places), identity_color(identity))
     for i, (face, color) in enumerate(zip(points, colors, strict=True)):

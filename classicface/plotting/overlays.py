@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import rgb_copy
 from classicface.plotting import _text
 from classicface.plotting.drawing import (
     _OUTLINE,
@@ -15,7 +16,6 @@ from classicface.plotting.drawing import (
     _draw_discs,
     _fixed,
     _segments,
-    _to_rgb,
 )
 from classicface.shape.boxes import box_centers_sides, landmark_box
 from classicface.shape.schemes import LandmarkScheme, get_scheme
@@ -92,7 +92,7 @@ def draw_regions(
     check_flag(legend, "legend")
     if not chosen.regions:
         raise InvalidInputError(f"the scheme {chosen.name} has no regions to draw")
-    picture = _to_rgb(image)
+    picture = rgb_copy(image)
     spare = list(_REGION_COLORS.values())
     colors = {
         name: _REGION_COLORS.get(name, spare[i % len(spare)])
@@ -218,7 +218,7 @@ def draw_pose(
     """
     turns = np.asarray(rotation, np.float64)
     if turns.size == 0:
-        return _to_rgb(image)
+        return rgb_copy(image)
     turns = turns[None] if turns.ndim == 2 else turns
     if turns.ndim != 3 or turns.shape[1:] != (3, 3):
         raise InvalidInputError(f"rotation has shape {turns.shape}; expected (3, 3) or (n, 3, 3)")
@@ -238,7 +238,7 @@ def draw_pose(
         )
     for value in lengths.tolist():
         check_number(value, "length", 0.0, 1e5)
-    picture = _to_rgb(image)
+    picture = rgb_copy(image)
     for turn, start, reach in zip(turns, starts.astype(np.float64), lengths, strict=True):
         _draw_axes(picture, turn, start, float(reach))
     return picture

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import rgb_copy
 from classicface.plotting import _text
-from classicface.plotting.drawing import Picture, _check_size, _shape, _to_rgb, grid
+from classicface.plotting.drawing import Picture, _check_size, _shape, grid
 from classicface.validation import check_integer, check_number
 
 __all__ = ["before_after", "labelled_grid"]
@@ -74,7 +75,7 @@ def labelled_grid(
     for image, (rows, columns), lines in zip(images, shapes, texts, strict=True):
         cell = np.full((height + strip, width, 3), 255, np.uint8)
         y, x = (height - rows) // 2, (width - columns) // 2
-        cell[y : y + rows, x : x + columns] = _to_rgb(image)
+        cell[y : y + rows, x : x + columns] = rgb_copy(image)
         for i, text in enumerate(lines):
             corner = ((width - _text.text_size(text, size)[0]) // 2, height + i * line)
             _text.draw_text(cell, text, corner, size, paper=None)
@@ -132,7 +133,7 @@ def before_after(
     if split is None:
         return labelled_grid([before, after], captions, 2, gap=gap)
     split = check_number(split, "split", 0.0, 1.0)
-    left, right = _to_rgb(before), _to_rgb(after)
+    left, right = rgb_copy(before), rgb_copy(after)
     if left.shape != right.shape:
         raise InvalidInputError(
             f"the pictures have {left.shape[1]} x {left.shape[0]} and {right.shape[1]} x"

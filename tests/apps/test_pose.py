@@ -11,12 +11,12 @@ from scipy.spatial.transform import Rotation
 
 from classicface.apps.pose import PinholeCamera, head_pose
 from classicface.apps.pose.head import head_model
-from classicface.apps.pose.rotations import angle_deviations, rotation_angles, rotation_matrix
 from classicface.data.pts import read_pts
 from classicface.data.synthetic import FaceParameters, random_face
-from classicface.data.synthetic._head import PIVOT, rotation
+from classicface.data.synthetic._head import PIVOT
 from classicface.data.synthetic._render import pose_face
 from classicface.exceptions import InvalidInputError
+from classicface.shape.rotations import angle_deviations, rotation_angles, rotation_matrix
 from classicface.shape.schemes import SCHEMES, convert_landmarks
 
 Floats = NDArray[np.float64]
@@ -87,7 +87,9 @@ def test_signs_are_those_of_the_synthetic_faces(name: str, value: float) -> None
     assert getattr(pose, name) == pytest.approx(value, abs=2.5)
     face = FaceParameters(**{name: value})
     np.testing.assert_allclose(
-        rotation_matrix(face.yaw, face.pitch, face.roll), rotation(face.yaw, face.pitch, face.roll)
+        rotation_matrix(face.yaw, face.pitch, face.roll),
+        Rotation.from_euler("xyz", [face.pitch, face.yaw, face.roll], degrees=True).as_matrix(),
+        atol=1e-12,
     )
 
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from classicface.data.synthetic._head import head_model, project, rotation
+from classicface.data.synthetic._head import head_model, project
 from classicface.data.synthetic._kernels import rasterize
 from classicface.data.synthetic._paint import blend, curve, fill, polygon_mask, stroke, tint
+from classicface.shape.rotations import rotation_matrix
 
 SQUARE = np.array([[2.0, 2.0], [9.0, 2.0], [9.0, 9.0], [2.0, 9.0]])
 
@@ -103,7 +104,7 @@ def test_painting_stays_inside_and_survives_the_outside():
 
 @given(st.floats(-60, 60), st.floats(-45, 45), st.floats(-180, 180))
 def test_rotations_keep_lengths_and_sides(yaw, pitch, roll):
-    turn = rotation(yaw, pitch, roll)
+    turn = rotation_matrix(yaw, pitch, roll)
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(turn) == pytest.approx(1)
 

@@ -1,4 +1,4 @@
-"""What is checked before chips are made: pictures in colour or grey, sizes, faces."""
+"""What is checked before chips are made: sizes, borders, faces."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from classicface.apps.align.templates import MAX_SIZE, MIN_SIZE, ChipTemplate, Reading
 from classicface.exceptions import InvalidInputError
 from classicface.shape.schemes import LandmarkScheme
-from classicface.validation import (
-    MAX_PIXELS,
-    check_image,
-    check_integer,
-    check_landmarks,
-    check_number,
-)
+from classicface.validation import check_integer, check_landmarks, check_number
 
 __all__ = [
     "check_border",
     "check_face",
     "check_margin",
-    "check_picture",
     "check_size",
     "fit_template",
 ]
@@ -32,32 +25,6 @@ _SPREAD = 0.1
 
 #: Chips that enlarge or shrink a face more than this are refused.
 _MOST_SCALE = 1e4
-
-
-def check_picture(image: ArrayLike) -> NDArray[np.uint8]:
-    """Check a picture and keep its colours.
-
-    Returns
-    -------
-    ndarray of uint8, shape (height, width) or (height, width, 3)
-        Grey stays grey, RGB stays RGB, of RGBA the alpha is left out.
-
-    Raises
-    ------
-    InvalidInputError
-        As `classicface.validation.check_image`.
-    """
-    try:
-        array = np.asarray(image)
-    except (TypeError, ValueError):
-        return check_image(image)  # which says what is wrong
-    if array.ndim != 3 or array.shape[2] not in (3, 4):
-        return check_image(array)
-    if array.dtype != np.uint8:
-        return np.stack([check_image(array[:, :, k]) for k in range(3)], axis=-1)
-    if array.size == 0 or array.shape[0] * array.shape[1] > MAX_PIXELS:
-        return check_image(array)  # which refuses it
-    return np.ascontiguousarray(array[:, :, :3])
 
 
 def check_size(size: int | tuple[int, int] | None, default: int) -> tuple[int, int]:

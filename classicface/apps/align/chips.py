@@ -12,12 +12,12 @@ from classicface.apps.align._input import (
     check_border,
     check_face,
     check_margin,
-    check_picture,
     check_size,
     fit_template,
 )
 from classicface.apps.align.templates import ChipTemplate, get_template, read_face
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import check_colors
 from classicface.image.crop import Size, crop_face
 from classicface.shape.schemes import LandmarkScheme, get_scheme
 from classicface.shape.similarity import apply_similarity, invert_similarity
@@ -124,7 +124,7 @@ def align_face(
     >>> chip.pixels.shape, chip.to_image(chip.landmarks)  # doctest: +SKIP
     """
     return _align(
-        check_picture(image), landmarks, get_scheme(scheme), template, size, margin, border
+        check_colors(image), landmarks, get_scheme(scheme), template, size, margin, border
     )
 
 
@@ -157,7 +157,7 @@ def align_faces(
     InvalidInputError
         As `align_face`; says which face.
     """
-    picture, chosen = check_picture(image), get_scheme(scheme)
+    picture, chosen = check_colors(image), get_scheme(scheme)
 
     def align(number: int, landmarks: ArrayLike) -> FaceChip:
         try:

@@ -12,12 +12,12 @@ from classicface.apps.align._input import (
     check_border,
     check_face,
     check_margin,
-    check_picture,
     check_size,
     fit_template,
 )
 from classicface.apps.align.templates import ChipTemplate, Reading, get_template, read_face
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import check_colors
 from classicface.image.crop import Size, halve, halvings, span
 from classicface.shape.mesh import TriangleMesh
 from classicface.shape.schemes import LandmarkScheme, get_scheme
@@ -130,7 +130,7 @@ def frontalize(
     a face that looks aside, closed lips. Folded and over-stretched triangles are drawn, but they
     are not in the mask.
     """
-    picture, chosen = check_picture(image), get_scheme(scheme)
+    picture, chosen = check_colors(image), get_scheme(scheme)
     laid = get_template(template)
     width, height = check_size(size, laid.size)
     margin, beyond = check_margin(margin), check_border(border)

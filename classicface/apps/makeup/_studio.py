@@ -18,11 +18,12 @@ from classicface.apps.makeup._lips import lipstick
 from classicface.apps.makeup._skin import FOREHEAD, blush, find_skin, smoothing
 from classicface.apps.makeup.settings import NEEDS, Makeup
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import rgb_copy
 from classicface.shape.parts import FaceParts, face_parts
 from classicface.shape.schemes import LandmarkScheme, get_scheme
-from classicface.validation import check_image, check_landmarks
+from classicface.validation import check_landmarks
 
-__all__ = ["Studio", "to_rgb"]
+__all__ = ["Studio", "spread"]
 
 Picture = NDArray[np.uint8]
 
@@ -69,7 +70,7 @@ class Studio:
         steady : callable
             From the number of a face to what keeps its colour statistics steady.
         """
-        picture = to_rgb(image)
+        picture = rgb_copy(image)
         points = check_landmarks(landmarks, self.scheme.n_landmarks)
         original = picture.copy() if points.ndim == 3 and len(points) > 1 else picture
         for i, face in enumerate(points.reshape(-1, self.scheme.n_landmarks, 2)):
@@ -154,17 +155,6 @@ def _lay(canvas: Canvas, layer: Layer, picture: Picture) -> None:
         smooth(weights, scale, left, top, area, picture)
     else:
         paint(weights, scale, left, top, layer.ink, area, picture)
-
-
-def to_rgb(image: ArrayLike) -> Picture:
-    """Return an RGB copy of any picture that `classicface.validation.check_image` takes."""
-    array = np.asarray(image)
-    if array.ndim == 3 and array.shape[2] in (3, 4):
-        if array.dtype == np.uint8 and array.size:
-            check_image(array[:1, :1])
-            return np.array(array[:, :, :3], order="C")
-        return np.stack([check_image(array[:, :, k]) for k in range(3)], axis=-1)
-    return np.repeat(check_image(array)[:, :, None], 3, axis=2)
 
 
 def spread(canvas: Canvas, layer: Layer, out: NDArray[np.float32]) -> None:

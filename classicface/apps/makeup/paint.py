@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from classicface.apps.makeup._canvas import Steady
-from classicface.apps.makeup._studio import Studio, spread, to_rgb
+from classicface.apps.makeup._studio import Studio, spread
 from classicface.apps.makeup.settings import Makeup
 from classicface.exceptions import InvalidInputError
+from classicface.image.colors import rgb_copy
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_landmarks, check_number
 
@@ -75,7 +76,7 @@ def makeup_masks(
         As `apply_makeup`.
     """
     studio = Studio(makeup, scheme)
-    picture = to_rgb(image)
+    picture = rgb_copy(image)
     points = check_landmarks(landmarks, studio.scheme.n_landmarks)
     if points.ndim != 2:
         raise InvalidInputError(f"landmarks have shape {points.shape}; expected those of one face")

@@ -1,7 +1,7 @@
 """Head pose from landmarks: a deformable head fitted to them."""
 
 from classicface.apps.pose.fit import HeadPose, PinholeCamera, head_pose
-from classicface.apps.pose.rotations import rotation_angles, rotation_matrix
+from classicface.shape.rotations import rotation_angles, rotation_matrix
 
 __all__ = [
     "HeadPose",

@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from classicface.apps.pose import _kernels
 from classicface.apps.pose._checks import check_side, check_spread, check_weights
 from classicface.apps.pose.head import HeadModel, head_model, inner_points
-from classicface.apps.pose.rotations import angle_deviations, rotation_angles
 from classicface.exceptions import InvalidInputError
+from classicface.shape.rotations import angle_deviations, rotation_angles
 from classicface.shape.schemes import LandmarkScheme
 from classicface.validation import check_landmarks, check_number
 

@@ -20,7 +20,7 @@ from classicface.data.synthetic._surface import (
     smoothstep,
 )
 
-__all__ = ["HeadModel", "head_model", "project", "rotation", "visible_jaw"]
+__all__ = ["HeadModel", "head_model", "project", "visible_jaw"]
 
 Floats = NDArray[np.float64]
 
@@ -236,21 +236,6 @@ def head_model() -> HeadModel:
         jaw_normals=normals,
         nearest=distance.argmin(axis=1),
     )
-
-
-def rotation(yaw: float, pitch: float, roll: float) -> Floats:
-    """Return the matrix, shape (3, 3), that turns a head by angles in degrees.
-
-    First pitch (positive looks up), then yaw (positive looks to the right of the picture), then
-    roll (positive turns clockwise in the picture).
-    """
-    (sin_y, sin_p, sin_r), (cos_y, cos_p, cos_r) = (
-        f(np.radians([yaw, pitch, roll])) for f in (np.sin, np.cos)
-    )
-    pitched = np.array([[1, 0, 0], [0, cos_p, -sin_p], [0, sin_p, cos_p]])
-    yawed = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
-    rolled = np.array([[cos_r, -sin_r, 0], [sin_r, cos_r, 0], [0, 0, 1]])
-    return rolled @ yawed @ pitched
 
 
 def project(points: Floats, turn: Floats, distance: float, follow: Floats | float = 1.0) -> Floats:

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classicface.data.synthetic._features import Sketch, paint_features, paint_glasses
-from classicface.data.synthetic._head import HeadModel, head_model, project, rotation, visible_jaw
+from classicface.data.synthetic._head import HeadModel, head_model, project, visible_jaw
 from classicface.data.synthetic._kernels import rasterize
 from classicface.data.synthetic._modes import close_lids, expression_weights
 from classicface.data.synthetic._shading import add_hair, hair_mask, vertex_colors, vertex_normals
 from classicface.data.synthetic.parameters import FaceParameters
+from classicface.shape.rotations import rotation_matrix
 
 __all__ = ["PosedFace", "pose_face", "render_face"]
 
@@ -52,7 +53,7 @@ def pose_face(face: FaceParameters) -> PosedFace:
     points = model.deform(np.array(face.identity), weights)
     _, inner, lines = model.split(points)
     inner = close_lids(inner, (face.eyes_closed[0], face.eyes_closed[1]))
-    turn = rotation(face.yaw, face.pitch, face.roll)
+    turn = rotation_matrix(face.yaw, face.pitch, face.roll)
     jaw = visible_jaw(project(lines, turn, face.distance), model.jaw_normals, face.roll)
     landmarks = np.concatenate([jaw, project(inner, turn, face.distance)])
     return PosedFace(landmarks[:, :2], points, inner, turn)
