@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from classicface.apps.drowsiness import DrowsinessRecord, DrowsinessState
     from classicface.landmarker import Faces
-    from classicface.video import Frame, VideoSource
-
-    Sink = Callable[[Frame, Faces, dict[int, DrowsinessState]], bool]
+    from classicface.video import Frame
 
 __all__ = ["command"]
 
@@ -77,17 +75,14 @@ def command(
     landmarker = Landmarker(model, detector)
     people = People(landmarker.scheme, limits)
     with contextlib.ExitStack() as stack:
-        window = _window(stack, source) if show else None
         video = stack.enter_context(open_video(videos.parse_source(source), fps=fps))
-        sinks = [] if window is None else [window]
-        sinks += _writer(stack, video, film)
+        screens = videos.Screens(stack, video, film, show)
         tracker = landmarker.tracker(TrackerOptions(memory=MEMORY))
         with videos.until_interrupted(video):
             for frame in videos.frames_of(video, "watching"):
                 faces = tracker.update(frame.image, frame.time)
                 states = people.update(frame.time, faces)
-                wanted = [sink(frame, faces, states) for sink in sinks]
-                if not all(wanted):
+                if not screens.give(frame, functools.partial(_drawn, frame, faces, states)):
                     break
     videos.say_faults(video)
     person = people.chosen()
@@ -115,27 +110,6 @@ def _check_outputs(*paths: Path | None) -> None:
             common.check_writable(path)
     if paths[0] is not None and paths[0].suffix.lower() not in (".png", ".svg", ".pdf"):
         raise DataFormatError("unknown ending of a plot; use .png, .svg or .pdf", paths[0])
-
-
-def _window(stack: contextlib.ExitStack, title: str) -> Sink:
-    from classicface.video.window import Window
-
-    window = stack.enter_context(Window(title))
-    return lambda frame, faces, states: window.show(_drawn(frame, faces, states))
-
-
-def _writer(stack: contextlib.ExitStack, video: VideoSource, path: Path | None) -> Iterator[Sink]:
-    if path is None:
-        return
-    from classicface.video import VideoWriter
-
-    writer = stack.enter_context(VideoWriter(path, fps=video.fps))
-
-    def write(frame: Frame, faces: Faces, states: dict[int, DrowsinessState]) -> bool:
-        writer.write(_drawn(frame, faces, states), frame.time)
-        return True
-
-    yield write
 
 
 def _drawn(frame: Frame, faces: Faces, states: dict[int, DrowsinessState]) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from classicface.landmarker import Faces
-    from classicface.video import Frame, VideoSource
+    from classicface.video import Frame
 
 __all__ = ["command"]
 
@@ -79,7 +80,8 @@ def command(
     n_frames, busy = 0, 0.0
     with contextlib.ExitStack() as stack:
         video = stack.enter_context(open_video(videos.parse_source(source), fps=fps))
-        sinks = list(_sinks(stack, video, output, table, show))
+        screens = videos.Screens(stack, video, output, show)
+        write_rows = None if table is None else stack.enter_context(_table(table))
         tracker = landmarker.tracker(options)
         with videos.until_interrupted(video):
             for frame in videos.frames_of(video, "tracking faces"):
@@ -88,8 +90,9 @@ def command(
                 busy += time.perf_counter() - start
                 n_frames += 1
                 _note(seen, frame, faces)
-                wanted = [sink(frame, faces) for sink in sinks]
-                if not all(wanted):
+                if write_rows is not None:
+                    write_rows(frame, faces)
+                if not screens.give(frame, functools.partial(_drawn, frame, faces)):
                     break
     videos.say_faults(video)
     _report(seen, n_frames, busy)
@@ -99,39 +102,9 @@ def command(
     return 1 if video.faults else 0
 
 
-Sink = Callable[["Frame", "Faces"], bool]
-
-
-def _sinks(
-    stack: contextlib.ExitStack,
-    video: VideoSource,
-    output: Path | None,
-    table: Path | None,
-    show: bool,
-) -> Iterator[Sink]:
-    """Yield what each frame is given to; each returns whether to go on."""
-    if show:
-        from classicface.video.window import Window
-
-        window = stack.enter_context(Window(video.name))
-        yield lambda frame, faces: window.show(_drawn(frame, faces))
-    if table is not None:
-        yield stack.enter_context(_table(table))
-    if output is not None:
-        from classicface.video import VideoWriter
-
-        writer = stack.enter_context(VideoWriter(output, fps=video.fps))
-
-        def write(frame: Frame, faces: Faces) -> bool:
-            writer.write(_drawn(frame, faces), frame.time)
-            return True
-
-        yield write
-
-
 @contextlib.contextmanager
-def _table(path: Path) -> Iterator[Sink]:
-    """Give a sink that writes a CSV table; the file appears when it is complete."""
+def _table(path: Path) -> Iterator[Callable[[Frame, Faces], None]]:
+    """Give a function that adds a frame to a CSV table; the file appears when it is complete."""
     from classicface.persistence import replacing
 
     with replacing(path) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
@@ -139,7 +112,7 @@ def _table(path: Path) -> Iterator[Sink]:
         header = ["frame", "time", "face", "fit", "box_x0", "box_y0", "box_x1", "box_y1"]
         headed = False
 
-        def write(frame: Frame, faces: Faces) -> bool:
+        def write(frame: Frame, faces: Faces) -> None:
             nonlocal headed
             if not headed:
                 points = range(faces.scheme.n_landmarks)
@@ -149,7 +122,6 @@ def _table(path: Path) -> Iterator[Sink]:
                 numbers = [*faces.boxes[i].tolist(), *faces.landmarks[i].ravel().tolist()]
                 start = [frame.index, f"{frame.time:.4f}", identity, f"{faces.fits[i]:.3f}"]
                 writer.writerow([*start, *(f"{value:.3f}" for value in numbers)])
-            return True
 
         yield write
 
