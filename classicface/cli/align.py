@@ -16,7 +16,7 @@ import typer
 
 from classicface.cli import common
 from classicface.cli.predict import find_pictures
-from classicface.exceptions import DataFormatError, InvalidInputError
+from classicface.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,7 +164,6 @@ def command(
     """
     from classicface.apps.align import check_alignment
     from classicface.cli import faces
-    from classicface.cli.progress import ProgressBar
     from classicface.landmarker import Landmarker
 
     paths = find_pictures(pictures)
@@ -177,27 +176,19 @@ def command(
     check_alignment(landmarker.scheme, _NAMES.get(template, template.value), size, margin)
     chips = _Chips(landmarker, template, size, margin, common.make_folder(output))
 
-    def work(path: Path) -> dict[str, Any] | DataFormatError:
-        try:
-            return chips.write(path, stems[path], taken)
-        except DataFormatError as error:
-            return error
-        except InvalidInputError as error:
-            return DataFormatError(str(error), path)
+    def work(path: Path) -> dict[str, Any]:
+        return chips.write(path, stems[path], taken)
 
     entries: list[dict[str, Any]] = []
-    with ProgressBar() as bar:
-        for i, result in enumerate(common.in_threads(work, paths)):
-            bar((i + 1) / len(paths), "aligning faces")
-            if isinstance(result, DataFormatError):
-                common.say(str(result))
-                continue
-            faults = result.pop("faults", [])
-            for fault in faults:
-                common.say(f"{result['picture']}: {fault}")
-            if not result["faces"] and not faults:
-                common.say(f"{result['picture']}: no face found")
-            entries.append(result)
+    for _, result in common.each_picture(work, paths, Path, "aligning faces"):
+        if result is None:
+            continue
+        faults = result.pop("faults", [])
+        for fault in faults:
+            common.say(f"{result['picture']}: {fault}")
+        if not result["faces"] and not faults:
+            common.say(f"{result['picture']}: no face found")
+        entries.append(result)
     if not entries:
         return 2
     if table is not None:

@@ -21,6 +21,7 @@ __all__ = [
     "check_writable",
     "count",
     "duration_text",
+    "each_picture",
     "help_text",
     "in_threads",
     "load_faces",
@@ -197,6 +198,33 @@ def in_threads(work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:
         yield from pool.map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def each_picture(
+    work: Callable[[T], R], items: Sequence[T], path_of: Callable[[T], Path], doing: str
+) -> Iterator[tuple[T, R | None]]:
+    """Yield each item with what `work` makes of its picture, on every core, under a progress bar.
+
+    A picture that cannot be used is named on stderr, and its result is None.
+    """
+    from classicface.cli.progress import ProgressBar
+
+    def attempt(item: T) -> R | DataFormatError:
+        try:
+            return work(item)
+        except DataFormatError as error:
+            return error
+        except InvalidInputError as error:
+            return DataFormatError(str(error), path_of(item))
+
+    with ProgressBar() as bar:
+        for i, result in enumerate(in_threads(attempt, items)):
+            bar((i + 1) / len(items), doing)
+            if isinstance(result, DataFormatError):
+                say(str(result))
+                yield items[i], None
+            else:
+                yield items[i], result
 
 
 def load_faces(

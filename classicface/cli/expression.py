@@ -62,7 +62,6 @@ def measure(
     Example: [bold]classicface expression measure photo.jpg --csv -o faces.csv[/bold]
     """
     from classicface.apps.expression import MEASURES, ExpressionClassifier
-    from classicface.cli.progress import ProgressBar
     from classicface.landmarker import Landmarker
 
     paths = find_pictures(pictures)
@@ -72,26 +71,18 @@ def measure(
     landmarker = Landmarker(landmarks, detector)
     rest = None if neutral is None else _neutral_points(neutral, landmarker)
 
-    def work(path: Path) -> list[dict[str, Any]] | DataFormatError:
-        try:
-            return _rows(path, landmarker, classifier, rest)
-        except (DataFormatError, InvalidInputError) as error:
-            return (
-                error if isinstance(error, DataFormatError) else DataFormatError(str(error), path)
-            )
+    def work(path: Path) -> list[dict[str, Any]]:
+        return _rows(path, landmarker, classifier, rest)
 
     rows: list[dict[str, Any]] = []
     failed = 0
-    with ProgressBar() as bar:
-        for i, result in enumerate(common.in_threads(work, paths)):
-            bar((i + 1) / len(paths), "measuring expressions")
-            if isinstance(result, DataFormatError):
-                common.say(str(result))
-                failed += 1
-                continue
-            if not result:
-                common.say(f"{paths[i]}: no face found")
-            rows += result
+    for path, result in common.each_picture(work, paths, Path, "measuring expressions"):
+        if result is None:
+            failed += 1
+            continue
+        if not result:
+            common.say(f"{path}: no face found")
+        rows += result
     if failed == len(paths):
         return 2
     columns = ["picture", "face", *POSE, "pose_error", *MEASURES]
@@ -197,7 +188,6 @@ def train(
         expression_features,
     )
     from classicface.apps.pose.head import inner_points
-    from classicface.cli.progress import ProgressBar
     from classicface.landmarker import Landmarker
 
     common.check_writable(output)
@@ -206,28 +196,21 @@ def train(
     landmarker = Landmarker(landmarks, detector)
 
     def work(entry: SortedPicture) -> Any:
-        try:
-            faces = _find(entry.path, landmarker)
-            if len(faces) == 0:
-                return DataFormatError("no face found", entry.path)
-            return expression_features(faces.landmarks[0], faces.scheme)
-        except DataFormatError as error:
-            return error
-        except InvalidInputError as error:
-            return DataFormatError(str(error), entry.path)
+        faces = _find(entry.path, landmarker)
+        if len(faces) == 0:
+            raise DataFormatError("no face found", entry.path)
+        return expression_features(faces.landmarks[0], faces.scheme)
 
     kept, features, missed = [], [], []
     _, points = inner_points(np.zeros((landmarker.scheme.n_landmarks, 2), np.float32),
                              landmarker.scheme, "expression")  # fmt: skip
-    with ProgressBar() as bar:
-        for i, result in enumerate(common.in_threads(work, entries)):
-            bar((i + 1) / len(entries), "finding faces")
-            if isinstance(result, DataFormatError):
-                common.say(str(result))
-                missed.append(entries[i])
-            else:
-                kept.append(entries[i])
-                features.append(result)
+    found = common.each_picture(work, entries, lambda entry: entry.path, "finding faces")
+    for entry, result in found:
+        if result is None:
+            missed.append(entry)
+        else:
+            kept.append(entry)
+            features.append(result)
     labels = [entry.label for entry in kept]
     check_labels(labels, len(kept))
     people = people_of(kept)

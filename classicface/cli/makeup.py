@@ -151,7 +151,6 @@ def _pictures(
 ) -> int:
     from classicface.cli import faces
     from classicface.cli.predict import find_pictures
-    from classicface.cli.progress import ProgressBar
     from classicface.image.io import IMAGE_SUFFIXES, write_image
 
     paths = find_pictures([Path(source) for source in sources])
@@ -166,26 +165,16 @@ def _pictures(
         common.make_folder(output)
     stems = faces.unique_stems(paths)
 
-    def work(path: Path) -> str | None:
-        """Write one picture; return what is wrong with it."""
-        try:
-            made_up = _picture(path, makeup, landmarker, beside)
-            if made_up is None:
-                return f"{path}: no face found"
-            write_image(output if alone else output / f"{stems[path]}.jpg", made_up)
-        except DataFormatError as error:
-            return str(error)
-        except InvalidInputError as error:
-            return f"{path}: {error}"
-        return None
+    def work(path: Path) -> bool:
+        """Write one picture; it must show a face."""
+        made_up = _picture(path, makeup, landmarker, beside)
+        if made_up is None:
+            raise DataFormatError("no face found", path)
+        write_image(output if alone else output / f"{stems[path]}.jpg", made_up)
+        return True
 
-    faults = 0
-    with ProgressBar() as bar:
-        for i, fault in enumerate(common.in_threads(work, paths)):
-            bar((i + 1) / len(paths), "putting on make-up")
-            if fault is not None:
-                faults += 1
-                common.say(fault)
+    done = common.each_picture(work, paths, Path, "putting on make-up")
+    faults = sum(written is None for _, written in done)
     if faults < len(paths):
         common.say(f"wrote {common.count(len(paths) - faults, 'picture')}")
     return 0 if faults == 0 else 1

@@ -63,7 +63,6 @@ def command(
     Example: [bold]classicface predict photo.jpg holiday/ -o points.json --draw drawn[/bold]
     """
     from classicface.cli import faces
-    from classicface.cli.progress import ProgressBar
     from classicface.landmarker import Landmarker
 
     if form is OutputFormat.pts and output is None:
@@ -80,27 +79,19 @@ def command(
     if draw is not None:
         common.make_folder(draw)
 
-    def work(path: Path) -> PictureFaces | DataFormatError:
-        try:
-            found = faces.predict_picture(path, landmarker, boxes_of(path))
-            if draw is not None:
-                faces.draw_picture(found, draw / f"{stems[path]}.jpg")
-            return found
-        except DataFormatError as error:
-            return error
-        except InvalidInputError as error:
-            return DataFormatError(str(error), path)
+    def work(path: Path) -> PictureFaces:
+        found = faces.predict_picture(path, landmarker, boxes_of(path))
+        if draw is not None:
+            faces.draw_picture(found, draw / f"{stems[path]}.jpg")
+        return found
 
     results: list[PictureFaces] = []
-    with ProgressBar() as bar:
-        for i, result in enumerate(common.in_threads(work, paths)):
-            bar((i + 1) / len(paths), "finding landmarks")
-            if isinstance(result, DataFormatError):
-                common.say(str(result))
-                continue
-            if len(result.faces) == 0:
-                common.say(f"{result.path}: no face found")
-            results.append(result)
+    for _, result in common.each_picture(work, paths, Path, "finding landmarks"):
+        if result is None:
+            continue
+        if len(result.faces) == 0:
+            common.say(f"{result.path}: no face found")
+        results.append(result)
     if not results:
         return 2
     if form is OutputFormat.json:
